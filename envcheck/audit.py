@@ -1,0 +1,128 @@
+"""
+Environment and matrix in, report out: the one place where a verdict is reached. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from envcheck import known_good
+from envcheck.checks import environment as environment_check
+from envcheck.checks import known_bad, requirements
+from envcheck.model import SEVERITIES, Finding, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from packaging.utils import NormalizedName
+
+    from envcheck.checks import Check, Hit
+    from envcheck.known_good import Candidate
+    from envcheck.matrix import Matrix
+    from envcheck.model import Environment, KnownGood, Suggestion
+
+CHECKS: Final[tuple[Check, ...]] = (known_bad, requirements, environment_check)
+OUTSIDE: Final = "project/outside-known-good"
+
+
+class Options(NamedTuple):
+    """
+    What a user may ask of an audit.
+    """
+
+    project: str | None = None
+    "A project of the matrix."
+    prefer: str = "downgrade"
+    "downgrade | upgrade | fewest"
+    keep: frozenset[NormalizedName] = frozenset()
+    ignore: frozenset[str] = frozenset()
+    "Ids of findings that don't count."
+    strict: bool = False
+    "An environment outside of its project's known-good sets is an error."
+
+
+def audit(environment: Environment, matrix: Matrix, options: Options = Options()) -> Report:  # noqa: B008
+    """
+    Judge an environment.
+
+    Returns:
+        Findings by severity (error first), certainty and id; suggestions best first, each of which
+        leaves no error when it is audited again.
+    """
+    environment = _with_model(environment, matrix, options.project)
+    pairs = [(check, hit) for check in CHECKS for hit in check.hits(environment, matrix, None)]
+    findings = [check.finding(hit, environment, matrix) for check, hit in pairs]
+    candidates = known_good.nearest(environment, matrix, options.project)
+    near = known_good.compare(candidates[0], environment, matrix)[0] if candidates else None
+    if options.project is not None and (near is None or not near.exact):
+        findings.append(_outside(options, near))
+    findings.sort(key=_order)
+    counted = tuple(finding for finding in findings if finding.id not in options.ignore)
+    hits = tuple(hit for _, hit in pairs if hit.id not in options.ignore)
+    suggestions, unresolved = _suggest(environment, matrix, options, hits, candidates)
+    return Report(
+        environment=environment,
+        matrix=matrix.about(),
+        verdict=_verdict(counted, near),
+        project=options.project,
+        known_good=near,
+        findings=counted,
+        suggestions=suggestions,
+        unresolved=unresolved,
+        ignored=tuple(finding for finding in findings if finding.id in options.ignore),
+    )
+
+
+def _with_model(environment: Environment, matrix: Matrix, project: str | None) -> Environment:
+    """Where no model is given, what the project is known to train says whether there are expert layers."""
+    if environment.model is not None or project is None:
+        return environment
+    kind = (matrix.project(project) or {}).get("moe")
+    return environment._replace(model={"moe": kind}) if kind else environment
+
+
+def _outside(options: Options, near: KnownGood | None) -> Finding:
+    title = f"These versions are none of {options.project}'s known-good sets"
+    why = f"The nearest is {near.id}." if near else "No set of the project is anywhere near."
+    return Finding(
+        id=OUTSIDE,
+        kind="environment",
+        severity="error" if options.strict else "warning",
+        certainty="certain",
+        packages={each.package: each.installed for each in near.differs} if near else {},
+        title=title,
+        why=why,
+        evidence=tuple(item["url"] for item in near.evidence if "url" in item) if near else (),
+    )
+
+
+def _order(finding: Finding) -> tuple[int, bool, str, tuple[str, ...]]:
+    severity = -SEVERITIES.index(finding.severity)
+    return severity, finding.certainty != "certain", finding.id, tuple(finding.packages)
+
+
+def _verdict(findings: Iterable[Finding], near: KnownGood | None) -> str:
+    """Return known-bad, known-good or unknown; never a pass by ignorance."""
+    if any(finding.severity == "error" for finding in findings):
+        return "known-bad"
+    return "known-good" if near is not None and near.exact else "unknown"
+
+
+def _suggest(
+    environment: Environment,
+    matrix: Matrix,
+    options: Options,
+    hits: tuple[Hit, ...],
+    candidates: Sequence[Candidate],
+) -> tuple[tuple[Suggestion, ...], tuple[tuple[str, str], ...]]:
+    if not any(hit.severity != "info" for hit in hits):
+        return (), ()
+    from envcheck.suggest import Advisor  # most environments need no advice, and so none of its imports
+
+    def again(of: Environment, about: Iterable[NormalizedName] | None) -> list[Hit]:
+        names = None if about is None else frozenset(about)
+        found = (hit for check in CHECKS for hit in check.hits(of, matrix, names))
+        return [hit for hit in found if hit.id not in options.ignore]
+
+    advisor = Advisor(matrix, environment, hits, again, candidates, options.project, options.prefer, options.keep)
+    return advisor.suggest()

@@ -1,0 +1,122 @@
+"""
+Declared requirements among tracked packages that do not hold.
+
+What an installed package's own metadata says counts first; where only versions are given, what the
+release of that version declares.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from envcheck import versions
+from envcheck.checks import Hit
+from envcheck.model import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from packaging.utils import NormalizedName
+
+    from envcheck.matrix import Matrix
+    from envcheck.model import Environment, Package
+    from envcheck.versions import Requirement
+
+
+class Breach(NamedTuple):
+    """
+    A requirement that does not hold.
+    """
+
+    package: NormalizedName
+    "The package that declares it."
+    requirement: Requirement
+    missing: bool
+    "The required package isn't installed at all."
+
+
+def hits(environment: Environment, matrix: Matrix, about: Collection[NormalizedName] | None) -> Iterator[Hit]:
+    """
+    Yield the requirements that do not hold; a missing package only where the list is complete.
+    """
+    for name, package in environment.packages.items():
+        mine = about is None or name in about
+        for required in declared(package, matrix):
+            if not mine and required.name not in about:  # type: ignore[operator]
+                continue
+            other = environment.packages.get(required.name)
+            if other is None:
+                if not environment.complete or required.name in environment.untracked:
+                    continue
+            elif versions.satisfies(other.version, required.specifier) is not False:
+                continue
+            applies = versions.marker_holds(required.marker, environment.python, environment.platform)
+            if applies is False:
+                continue
+            # The marker could not be judged: what may be wrong is never an error.
+            severity = "error" if applies else "warning"
+            breach = Breach(name, required, other is None)
+            packages = (name, required.name)
+            yield Hit(f"requirement/{name}/{required.name}", severity, bool(applies), packages, breach)
+
+
+def declared(package: Package, matrix: Matrix) -> Iterator[Requirement]:
+    """
+    Yield what a package requires of tracked packages, without its extras.
+    """
+    texts = package.requires
+    if texts is None:
+        texts = released(package, matrix)
+    for text in texts:
+        required = _split(text)
+        if required is not None and required.name in matrix.tracked:
+            yield required
+
+
+def released(package: Package, matrix: Matrix) -> tuple[str, ...]:
+    """
+    Return what the release of a package's version declares; empty where that isn't known.
+    """
+    if package.version is None:
+        return ()
+    version = versions.public(package.version)
+    for release in matrix.releases(package.name):
+        if release.version == version:
+            return release.requires or ()
+    return ()
+
+
+def _split(text: str) -> Requirement | None:
+    """Split a requirement; one of an extra, by address, or that no one can read, requires nothing here."""
+    if "extra" in text and "extra" in text.partition(";")[2]:
+        return None
+    try:
+        required = versions.requirement(text)
+    except ValueError:
+        return None
+    return None if required.url else required
+
+
+def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # noqa: ARG001
+    """
+    Put a requirement that doesn't hold into words.
+    """
+    breach = cast("Breach", hit.subject)
+    package = environment.packages[breach.package]
+    other = environment.packages.get(breach.requirement.name)
+    found = "is not installed" if other is None else f"{other.version} is installed"
+    wanted = f"{breach.requirement.name}{breach.requirement.specifier}"
+    source = "its metadata" if package.requires is not None else "its release on the package index"
+    return Finding(
+        id=hit.id,
+        kind="requirement",
+        severity=hit.severity,
+        certainty="certain" if hit.certain else "needs-verification",
+        packages={
+            breach.package: str(package.version) if package.version else None,
+            breach.requirement.name: str(other.version) if other and other.version else None,
+        },
+        title=f"{breach.package} {package.version} requires {wanted}, but {found if other else 'it ' + found}",
+        why=f"Declared in {source}.",
+        verify="" if hit.certain else f"It applies where: {breach.requirement.marker}",
+    )

@@ -1,0 +1,161 @@
+"""
+The typer application: every command, its options and its help.
+
+`envcheck check` is declared in `options`, once for this and for the quick parser of `main`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Annotated, Any, Optional
+
+import typer
+
+from envcheck import __version__
+from envcheck.options import ABOUT, CheckOptions, default, flag
+
+app = typer.Typer(
+    name="envcheck",
+    help="Is this training environment going to work, and if not, what is the smallest change that makes it work?",
+    epilog="Exit codes: 0 nothing at or above --fail-on; 1 findings; 2 wrong usage, configuration or matrix; "
+    "3 could not check; 130 interrupted.",
+    add_completion=False,
+    rich_markup_mode=None,  # help stays plain text, and rich unloaded
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+matrix_app = typer.Typer(help="For people who keep a matrix.", rich_markup_mode=None, no_args_is_help=True)
+app.add_typer(matrix_app, name="matrix")
+
+MatrixOption = Annotated[
+    Optional[list[str]], typer.Option("--matrix", metavar="DIR", help="A matrix directory on top of the built-in one (repeatable).")
+]
+
+
+def run(arguments: list[str]) -> int:
+    """
+    Run the command line through typer.
+
+    Returns:
+        The exit code; 2 for wrong usage, which typer reports itself.
+    """
+    try:
+        result = app(args=arguments, prog_name="envcheck", standalone_mode=False)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        show = getattr(error, "show", None)  # typer's own usage errors; everything else is not ours to hide
+        if show is None:
+            raise
+        show(file=sys.stderr)
+        return 2
+    return result if isinstance(result, int) else 0
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"envcheck {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _signature() -> inspect.Signature:
+    """Return the options of `check` as the signature of a function, which is where typer looks for them."""
+    parameters = []
+    for name, about in ABOUT.items():
+        unset = default(name)
+        kind: Any = bool if unset is False else Optional[list[str]] if unset == () else Optional[str]
+        declared = typer.Option(
+            *filter(None, (flag(name), about.short)),
+            help=about.help,
+            metavar=about.metavar or "|".join(about.choices) or None,
+            callback=_one_of(about.choices) if about.choices else None,
+        )
+        parameters.append(
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None if unset == () else unset,
+                annotation=Annotated[kind, declared],
+            )
+        )
+    return inspect.Signature(parameters)
+
+
+def _one_of(choices: tuple[str, ...]) -> Any:
+    def callback(value: str) -> str:
+        if value not in choices:
+            raise typer.BadParameter(f"{value!r} is none of: {', '.join(choices)}")
+        return value
+
+    return callback
+
+
+def check(**values: Any) -> int:
+    """
+    Check an environment: the active one, unless an option names another (this is the default command).
+    """
+    from envcheck import run as run_
+
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return run_.check(CheckOptions(**{name: value for name, value in given.items() if value is not None}))
+
+
+check.__signature__ = _signature()  # type: ignore[attr-defined]
+check.__annotations__ = {name: each.annotation for name, each in _signature().parameters.items()}
+app.command()(check)
+
+
+@app.command()
+def explain(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="Of an entry, a known-good set, or a project.")],
+    matrix: MatrixOption = None,
+) -> int:
+    """
+    Show everything known about one entry, one known-good set or one project.
+    """
+    from envcheck.lookup import explain as explain_
+
+    typer.echo(explain_(identifier, matrix or []), nl=False)
+    return 0
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(metavar="entries|sets|projects|packages", help="What to list.")] = "entries",
+    package: Annotated[Optional[str], typer.Option("--package", metavar="PKG", help="Only what names this package.")] = None,
+    project: Annotated[Optional[str], typer.Option("--project", metavar="NAME", help="Only sets of this project.")] = None,
+    silent: Annotated[bool, typer.Option("--silent", help="Only entries that raise no exception.")] = False,
+    matrix: MatrixOption = None,
+) -> int:
+    """
+    List what the matrix holds, a line each.
+    """
+    from envcheck.lookup import listing
+
+    typer.echo(listing(what, matrix or [], package=package, project=project, silent=silent), nl=False)
+    return 0
+
+
+@matrix_app.command()
+def validate(
+    directories: Annotated[
+        Optional[list[str]], typer.Argument(metavar="[DIR]...", help="Matrix directories; none: the built-in one.")
+    ] = None,
+) -> int:
+    """
+    Report every problem of a matrix, with file and line.
+    """
+    from envcheck.matrix.validate import validate as validate_
+
+    text, problems = validate_(directories or [])
+    typer.echo(text, nl=False)
+    return 2 if problems else 0

@@ -1,0 +1,3 @@
+"""
+The forms a report is written in: one module each, and one line in `run.FORMATS`.
+"""

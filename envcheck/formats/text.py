@@ -1,0 +1,188 @@
+"""
+The report for people.
+
+The layout is made once, as rows of styled pieces; `terminal` colours them with rich, and `plain` joins
+them, the same on every machine. The first row names what was checked, the last one is the verdict.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from envcheck.clean import clean, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from envcheck.model import Finding, Report, Suggestion
+
+    Piece = tuple[str, str]
+    Row = tuple[Piece, ...]
+
+WIDTH: Final = 80
+_INDENT: Final = "         "
+_SHOWN_EVIDENCE: Final = 2
+_KINDS: Final = {
+    "venv": "virtual environment",
+    "conda": "conda environment",
+    "python": "Python installation",
+    "site-packages": "site-packages",
+    "freeze": "pip freeze",
+    "requirements": "pinned requirements",
+    "pip-list": "pip list",
+    "report": "envcheck report",
+}
+
+
+def plain(rows: Iterable[Row]) -> str:
+    """
+    Join rows without any style.
+    """
+    return "".join(_unlike_a_command("".join(text for text, _ in row)).rstrip() + "\n" for row in rows)
+
+
+def _unlike_a_command(line: str) -> str:
+    """Break up what a continuous-integration log would obey, at the start of a line or anywhere in it."""
+    if line.lstrip().startswith("::") or "##[" in line:
+        return clean(line)
+    return line
+
+
+def rows(report: Report, *, width: int = WIDTH, quiet: bool = False, verbose: bool = False) -> Iterator[Row]:
+    """
+    Yield the report's rows.
+
+    Args:
+        width: Columns at which prose is wrapped; commands and addresses are never broken.
+        quiet: Only the verdict.
+        verbose: Also findings of severity `info`, and every finding in full.
+    """
+    if quiet:
+        yield _verdict(report)
+        return
+    yield (("Checked  ", "label"), (visible(_checked(report)), "strong"))
+    yield (("Matrix   ", "label"), (_matrix(report), ""))
+    if report.project:
+        yield (("Project  ", "label"), (visible(report.project), ""))
+    notes = 0
+    for finding in report.findings:
+        if finding.severity == "info" and not verbose:
+            notes += 1
+            continue
+        yield ()
+        yield from _finding(finding, width, in_full=verbose or finding.severity == "error")
+    if notes:
+        yield ()
+        yield ((f"{notes} more {'is' if notes == 1 else 'are'} only worth knowing: -v shows {'it' if notes == 1 else 'them'}.", "label"),)
+    yield from _suggestions(report, width)
+    yield ()
+    yield _verdict(report)
+
+
+def _checked(report: Report) -> str:
+    environment = report.environment
+    count = len(environment.packages) + len(environment.untracked)
+    python = f"Python {environment.python}" if environment.python else "Python unknown"
+    kind = _KINDS.get(environment.kind, environment.kind)
+    return f"{environment.origin} ({kind}, {python}, {count} packages, {len(environment.packages)} in the matrix)"
+
+
+def _matrix(report: Report) -> str:
+    about = report.matrix
+    sources = [visible(source) for source in about["sources"]]
+    return f"{about['date']}, {about['entries']} entries, {about['sets']} known-good sets ({', '.join(sources)})"
+
+
+def _finding(finding: Finding, width: int, *, in_full: bool) -> Iterator[Row]:
+    head = finding.severity.upper()
+    yield from wrapped(f"{head:<9}", finding.title, width, head_style=finding.severity, style="strong")
+    if finding.silent:
+        text = "SILENT: no exception is raised; the run goes on with wrong results, or hangs."
+        yield from wrapped(_INDENT, text, width, style="silent")
+    versions = ", ".join(f"{name} {version or '(not installed)'}" for name, version in finding.packages.items())
+    if versions:
+        certain = "certain" if finding.certainty == "certain" else "needs verification"
+        because = "".join(f"; {text}" for text in finding.because)
+        yield from wrapped(_INDENT, f"{certain}: {versions}{because}", width)
+    if finding.verify:
+        yield from wrapped(_INDENT, f"verify: {finding.verify}", width, style="verify")
+    if in_full and finding.why:
+        yield from wrapped(_INDENT, finding.why, width)
+    if in_full:
+        for url in finding.evidence[:_SHOWN_EVIDENCE]:
+            yield ((_INDENT, ""), (visible(url), "link"))
+    more = len(finding.evidence) - _SHOWN_EVIDENCE if in_full else 0
+    rest = f"  (and {more} more: envcheck explain {finding.id})" if more > 0 else ""
+    yield ((_INDENT, ""), (visible(finding.id), "id"), (visible(rest), "label"))
+
+
+def _suggestions(report: Report, width: int) -> Iterator[Row]:
+    if report.suggestions:
+        yield ()
+        several = len(report.suggestions) > 1
+        yield (("What to do", "strong"), (" (each of these alone is enough)" if several else "", "label"))
+    for number, suggestion in enumerate(report.suggestions, 1):
+        yield from _suggestion(number, suggestion, width)
+    for identifier, reason in report.unresolved:
+        yield ()
+        yield from wrapped("", f"No change of versions removes {identifier}: {reason}.", width, style="error")
+
+
+def _suggestion(number: int, suggestion: Suggestion, width: int) -> Iterator[Row]:
+    if suggestion.known_good:
+        head = f"{suggestion.direction.capitalize()} to the known-good set {suggestion.known_good}"
+    elif suggestion.direction == "settings":
+        head = "Keep the versions, and in the DeepSpeed configuration"
+    else:
+        head = f"{suggestion.direction.capitalize()}, the smallest change"
+    yield ()
+    yield ((f"  {number}. ", "label"), (visible(head), "strong"))
+    longest = max((len(change.package) for change in suggestion.changes), default=0)
+    for change in suggestion.changes:
+        before = change.before or "not installed"
+        yield ((f"     {change.package:<{longest}}  {before} -> ", ""), (str(change.after or "removed"), "strong"))
+    for path, value in suggestion.settings:
+        yield ((f"     {visible(path)} ", ""), ("is to be removed" if value is None else f"= {visible(value)}", "strong"))
+    if suggestion.note:
+        yield from wrapped("     ", suggestion.note, width)
+    if suggestion.remaining:
+        yield from wrapped("     ", f"stays: {', '.join(suggestion.remaining)}", width, style="label")
+    if suggestion.command:
+        yield (("     ", ""), (suggestion.command, "command"))
+
+
+def _verdict(report: Report) -> Row:
+    counts = [
+        f"{number} {severity}{'s' if number != 1 else ''}"
+        for severity in ("error", "warning")
+        if (number := sum(1 for finding in report.findings if finding.severity == severity))
+    ]
+    silent = sum(1 for finding in report.findings if finding.silent and finding.severity == "error")
+    if silent:
+        counts[0] += f" ({silent} silent)"
+    text = ", ".join(counts) or "nothing known to fail"
+    near = report.known_good
+    if report.verdict == "known-good" and near:
+        text += f", and these are the versions of {near.id}"
+    elif near:
+        text += f"; nearest known-good set: {near.id}"
+    if report.ignored:
+        text += f"; {len(report.ignored)} ignored"
+    return ((f"{report.verdict}", report.verdict), (f": {visible(text)}", ""))
+
+
+def wrapped(first: str, text: str, width: int, *, head_style: str = "", style: str = "") -> Iterator[Row]:
+    """
+    Wrap prose with a hanging indent; a word longer than the line (an address) stays whole.
+    """
+    indent = " " * len(first)
+    line: list[str] = []
+    used = len(indent)
+    head = first
+    for word in visible(text).split():
+        if line and used + 1 + len(word) > width:
+            yield ((head, head_style), (" ".join(line), style))
+            head, line, used = indent, [], len(indent)
+        line.append(word)
+        used += len(word) + (1 if len(line) > 1 else 0)
+    yield ((head, head_style), (" ".join(line), style))

@@ -1,0 +1,150 @@
+"""
+`envcheck explain` and `envcheck list`: the matrix, made readable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from envcheck import versions
+from envcheck.clean import visible
+from envcheck.errors import UsageError
+from envcheck.formats.text import WIDTH, plain, wrapped
+from envcheck.matrix.store import open_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from envcheck.formats.text import Row
+    from envcheck.matrix import Matrix
+
+LISTS = ("entries", "sets", "projects", "packages")
+
+
+def explain(identifier: str, directories: Sequence[str]) -> str:
+    """
+    Return everything known about an entry, a set or a project.
+
+    Raises:
+        UsageError: There is none of this id.
+        MatrixError: A directory holds no sound matrix.
+    """
+    matrix = open_matrix(directories)
+    record = matrix.record(identifier)
+    if record is not None:
+        return plain(_set(record) if "@" in identifier else _entry(record))
+    project = matrix.project(identifier)
+    if project is not None:
+        return plain(_project(project, matrix))
+    from difflib import get_close_matches
+
+    known = [each for each, _ in matrix.records()] + matrix.projects()
+    near = get_close_matches(identifier, known, 3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`envcheck list` shows what there is"
+    raise UsageError(f"{visible(identifier)}: no such entry, set or project; {hint}")
+
+
+def _entry(record: Mapping[str, Any]) -> Iterator[Row]:
+    yield ((record["id"], "id"),)
+    yield from wrapped("", record["title"], WIDTH)
+    yield ()
+    silent = ", silent: no exception is raised" if record.get("silent") else ""
+    yield from _field("severity", record["severity"] + silent)
+    yield from _field("versions", " and ".join(record["packages"]))
+    for key in ("deepspeed-config", "model"):
+        for path, values in record.get(key, {}).items():
+            yield from _field(key, f"{path}: {' or '.join(values)}")
+    for key in ("python", "platform", "cuda", "gpu"):
+        if key in record:
+            value = record[key]
+            yield from _field(key, " or ".join(value) if isinstance(value, list) else value)
+    for symptom in record.get("symptoms", ()):
+        yield from _field("symptom", symptom.get("error") or f"loss: {symptom['loss']}")
+    yield from _field("why", record["why"])
+    for fix in record.get("fixes", ()):
+        yield from _field("fix", _fix(fix))
+    for key in ("verify", "boundary"):
+        if key in record:
+            yield from _field(key, record[key])
+    for item in record["evidence"]:
+        yield from _field("evidence", item if isinstance(item, str) else _evidence(item))
+    yield from _field("checked", record["checked"])
+
+
+def _fix(fix: Mapping[str, Any]) -> str:
+    if "packages" in fix:
+        return " and ".join(fix["packages"])
+    if "deepspeed-config" in fix:
+        return "DeepSpeed configuration: " + ", ".join(f"{path} = {value}" for path, value in fix["deepspeed-config"].items())
+    return str(fix["advice"])
+
+
+def _evidence(item: Mapping[str, Any]) -> str:
+    parts = [item["kind"], item.get("date", ""), f"Python {item['python']}" if "python" in item else ""]
+    parts += [item.get("platform", ""), ", ".join(item.get("checks", ())), item.get("url", ""), item.get("note", "")]
+    return " · ".join(filter(None, parts))
+
+
+def _set(record: Mapping[str, Any]) -> Iterator[Row]:
+    yield ((record["id"], "id"),)
+    yield ()
+    yield from _field("project", record["project"])
+    if "withdrawn" in record:
+        yield from _field("withdrawn", record["withdrawn"])
+    for key in ("python", "cuda", "note"):
+        if key in record:
+            yield from _field(key, record[key])
+    for text in record["packages"]:
+        yield from _field("package", text)
+    for item in record["evidence"]:
+        yield from _field("evidence", _evidence(item))
+
+
+def _project(project: Mapping[str, Any], matrix: Matrix) -> Iterator[Row]:
+    yield ((project["title"], "strong"),)
+    yield ()
+    for key in ("homepage", "moe"):
+        if key in project:
+            yield from _field(key, project[key])
+    if project.get("distributions"):
+        yield from _field("installed as", ", ".join(project["distributions"]))
+    for number in project["numbers"]:
+        record = matrix.known_good(number)
+        yield from _field("set", record["id"] + (" (withdrawn)" if "withdrawn" in record else ""))
+
+
+def _field(name: str, text: str) -> Iterator[Row]:
+    yield from wrapped(f"{name:<13}", text, WIDTH, head_style="label")
+
+
+def listing(
+    what: str, directories: Sequence[str], *, package: str | None = None, project: str | None = None, silent: bool = False
+) -> str:
+    """
+    Return a list of the matrix's contents, a line each, sorted.
+
+    Raises:
+        UsageError: `what` is nothing that can be listed.
+        MatrixError: A directory holds no sound matrix.
+    """
+    if what not in LISTS:
+        raise UsageError(f"{visible(what)}: can't be listed; one of {', '.join(LISTS)} can")
+    matrix = open_matrix(directories)
+    name = versions.normalize(package) if package else None
+    if what == "projects":
+        return "".join(f"{each}\n" for each in matrix.projects())
+    if what == "packages":
+        return "".join(f"{each}\n" for each in sorted(matrix.tracked))
+    lines = []
+    for identifier, record in matrix.records():
+        is_set = "@" in identifier
+        pins = [versions.requirement(text) for text in record["packages"]]
+        if is_set != (what == "sets") or (name and name not in {pin.name for pin in pins}):
+            continue
+        if is_set:
+            if project is None or record["project"] == project:
+                lines.append(f"{identifier}{'  (withdrawn)' if 'withdrawn' in record else ''}")
+        elif not silent or record.get("silent"):
+            marks = record["severity"] + (" silent" if record.get("silent") else "")
+            lines.append(f"{identifier}  [{marks}]  {record['title']}")
+    return "".join(f"{visible(line)}\n" for line in lines)

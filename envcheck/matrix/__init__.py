@@ -1,0 +1,165 @@
+"""
+What is known: the built-in matrix, and a user's own on top of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from envcheck.errors import MatrixError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from packaging.utils import NormalizedName
+
+    from envcheck.matrix.index import Index, Release, Rule
+
+
+class Matrix:
+    """
+    Several indexes as one; a later one may add to an earlier, or override its entries by id.
+
+    Nothing is read before it is asked for, and nothing twice.
+    """
+
+    def __init__(self, layers: Sequence[Index]) -> None:
+        """
+        Stack indexes, the built-in one first.
+
+        Raises:
+            MatrixError: An id of one is used again in a later one that doesn't say `override: true`.
+        """
+        self._layers = tuple(layers)
+        self._hidden: list[frozenset[str]] = []
+        hidden: frozenset[str] = frozenset()
+        for layer in reversed(self._layers):
+            self._hidden.insert(0, hidden)
+            hidden |= layer.overrides
+        if len(self._layers) > 1:
+            self._refuse_clashes()
+        self.tracked: frozenset[NormalizedName] = frozenset().union(*(layer.packages for layer in self._layers))
+        self._rules: dict[NormalizedName, list[tuple[Index, Rule]]] = {}
+        self._pins: dict[NormalizedName, list[tuple[str, list[tuple[int, int]]]]] = {}
+        self._releases: dict[NormalizedName, list[Release]] = {}
+
+    def _refuse_clashes(self) -> None:
+        seen: dict[str, Index] = {}
+        problems = []
+        for layer in self._layers:
+            for identifier in layer.ids():
+                if identifier in seen and identifier not in layer.overrides:
+                    problems.append(
+                        f"{layer.name}: the id {identifier!r} is already used in {seen[identifier].name}; "
+                        "give it another id, or say `override: true`"
+                    )
+                seen.setdefault(identifier, layer)
+            problems += [
+                f"{layer.name}: {identifier!r} overrides nothing"
+                for identifier in sorted(layer.overrides)
+                if not any(identifier in other.ids() for other in self._layers[: self._layers.index(layer)])
+            ]
+        if problems:
+            raise MatrixError(tuple(problems))
+
+    def about(self) -> Mapping[str, Any]:
+        """
+        Return what a report says of the matrix: date, numbers of sets and entries, sources.
+        """
+        return {
+            "date": max((layer.date for layer in self._layers), default=""),
+            "sets": sum(len(layer.sets) for layer in self._layers),
+            "entries": sum(layer.entries - len(layer.overrides) for layer in self._layers),
+            "sources": [layer.name for layer in self._layers],
+        }
+
+    def _load(self, name: NormalizedName) -> None:
+        rules = self._rules[name] = []
+        pins = self._pins[name] = []
+        for number, layer in enumerate(self._layers):
+            found, sets = layer.block(name)
+            rules += [(layer, rule) for rule in found if rule.id not in self._hidden[number]]
+            pins += [(specifier, [(number, at) for at in numbers]) for specifier, numbers in sets.items()]
+
+    def rules(self, name: NormalizedName) -> list[tuple[Index, Rule]]:
+        """
+        Return the rules that name this package first; every rule is listed under one package.
+        """
+        if name not in self._rules:
+            self._load(name)
+        return self._rules[name]
+
+    def pins(self, name: NormalizedName) -> list[tuple[str, list[tuple[int, int]]]]:
+        """
+        Return (specifier, sets that pin the package with it); a set is told by its number.
+        """
+        if name not in self._pins:
+            self._load(name)
+        return self._pins[name]
+
+    def releases(self, name: NormalizedName) -> list[Release]:
+        """
+        Return the known releases of a package, lowest version first; a later layer's win.
+        """
+        if name not in self._releases:
+            merged = {}
+            for layer in self._layers:
+                merged.update({release.version: release for release in layer.releases(name)})
+            self._releases[name] = [merged[version] for version in sorted(merged)]
+        return self._releases[name]
+
+    def known_good(self, number: tuple[int, int]) -> Mapping[str, Any]:
+        """
+        Return a set's record, with the name of its project under `project`.
+        """
+        layer = self._layers[number[0]]
+        record: Mapping[str, Any] = layer.read(layer.sets[number[1]])
+        return record
+
+    def project_of(self, distribution: str) -> str | None:
+        """
+        Return the project that a distribution name belongs to.
+        """
+        for layer in reversed(self._layers):
+            if distribution in layer.distributions:
+                return layer.distributions[distribution]
+        return None
+
+    def project(self, name: str) -> Mapping[str, Any] | None:
+        """
+        Return a project's record, with the numbers of its sets under `numbers`; `None`: unknown.
+        """
+        merged: dict[str, Any] = {}
+        numbers: list[tuple[int, int]] = []
+        for at, layer in enumerate(self._layers):
+            if name in layer.projects:
+                start, length, found = layer.projects[name]
+                merged.update(layer.read((start, length)))
+                numbers += [(at, number) for number in found]
+        return {**merged, "numbers": numbers} if merged else None
+
+    def projects(self) -> list[str]:
+        """
+        Return the names of all projects, sorted.
+        """
+        return sorted({name for layer in self._layers for name in layer.projects})
+
+    def records(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """
+        Yield (id, record) of every entry and set that isn't overridden, by layer and id.
+        """
+        for number, layer in enumerate(self._layers):
+            for identifier, place in sorted(layer.ids().items()):
+                if identifier not in self._hidden[number]:
+                    yield identifier, layer.read(place)
+
+    def record(self, identifier: str) -> Mapping[str, Any] | None:
+        """
+        Return an entry's or a set's record; `None`: no such id.
+        """
+        for layer in reversed(self._layers):
+            place = layer.ids().get(identifier)
+            if place:
+                record: Mapping[str, Any] = layer.read(place)
+                return record
+        return None

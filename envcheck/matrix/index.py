@@ -1,0 +1,239 @@
+"""
+A matrix compiled into one file from which a check reads only what is installed.
+
+The first line is a JSON header: where each package's block lies, and what is in the matrix at all.
+A block holds the conditions of the entries about the package, not their texts, so that an entry
+which doesn't hit costs a few bytes; records are read one by one, when they are shown. JSON rather
+than marshal: the wheel serves every Python, and a cache file may be damaged by anyone.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from envcheck import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
+
+    from envcheck.matrix.load import Content
+
+FORMAT = 1
+"""Raised whenever the layout changes: an index of another format is never read."""
+
+Place = tuple[int, int]
+FACTS = ("deepspeed-config", "model", "python", "platform", "cuda", "gpu")
+"""The conditions of an entry beside its packages."""
+
+
+class Rule(NamedTuple):
+    """
+    What decides whether a known-bad entry hits; its texts are read from `place` when it does.
+    """
+
+    id: str
+    severity: str
+    packages: tuple[tuple[NormalizedName, str], ...]
+    "(name, specifier): all must be installed in a version that the specifier admits."
+    facts: Mapping[str, Any]
+    "Conditions by the keys of FACTS."
+    place: Place
+
+
+class Release(NamedTuple):
+    """
+    One published version of a package.
+    """
+
+    version: Version
+    date: str
+    python: str
+    "Specifier for Python; empty: none declared."
+    requires: tuple[str, ...] | None
+    "PEP 508 strings without those of extras; `None`: not known."
+    yanked: bool
+
+
+def build(content: Content, digest: str) -> bytes:
+    """
+    Compile a matrix.
+
+    Args:
+        content: Free of problems.
+        digest: Identifies the files it was read from.
+    """
+    writer = _Writer()
+    blocks: dict[str, dict[str, Any]] = {}
+
+    def block(name: str) -> dict[str, Any]:
+        return blocks.setdefault(name, {"rules": [], "pins": {}})
+
+    ids = {}
+    for identifier, entry in sorted(content.entries.items()):
+        place = ids[identifier] = writer.add(entry)
+        pins = [versions.requirement(text)[:2] for text in entry["packages"]]
+        facts = {key: entry[key] for key in FACTS if key in entry}
+        block(pins[0][0])["rules"].append([identifier, entry["severity"], pins, facts, *place])
+        for name, _ in pins[1:]:
+            block(name)
+    sets = []
+    projects = {}
+    for name, project in sorted(content.projects.items()):
+        about = {key: value for key, value in project.items() if key != "sets"}
+        numbers = []
+        for record in project["sets"]:
+            number = len(sets)
+            numbers.append(number)
+            sets.append(writer.add({**record, "project": name}))
+            ids[record["id"]] = sets[number]
+            if "withdrawn" in record:
+                continue  # can be explained and listed, but never matches
+            for text in record["packages"]:
+                pin = versions.requirement(text)
+                block(pin.name)["pins"].setdefault(pin.specifier, []).append(number)
+        projects[name] = [*writer.add(about), numbers]
+    places: dict[str, list[int]] = {}
+    for name in sorted({*blocks, *content.releases}):
+        releases = _pack(content.releases[name]) if name in content.releases else None
+        places[name] = [
+            *(writer.add(blocks[name]) if name in blocks else (0, 0)),
+            *(writer.add(releases) if releases else (0, 0)),
+        ]
+    header = {
+        "format": FORMAT,
+        "digest": digest,
+        "date": _newest_date(content),
+        "entries": len(content.entries),
+        "overrides": sorted(id_ for id_, entry in content.entries.items() if entry.get("override")),
+        "packages": places,
+        "sets": sets,
+        "projects": projects,
+        "distributions": {
+            distribution: name
+            for name, project in sorted(content.projects.items())
+            for distribution in project.get("distributions", [])
+        },
+        "ids": writer.add(ids),
+    }
+    return json.dumps(header, separators=(",", ":")).encode() + b"\n" + writer.data.getvalue()
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.data = io.BytesIO()
+
+    def add(self, value: object) -> Place:
+        start = self.data.tell()
+        self.data.write(json.dumps(value, separators=(",", ":"), sort_keys=True).encode())
+        return start, self.data.tell() - start
+
+
+def _pack(releases: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Store each distinct list of requirements once: neighbouring releases mostly share theirs."""
+    lists: list[list[str]] = []
+    rows = []
+    for release in releases:
+        requires = release.get("requires")
+        number = -1
+        if requires is not None and "requires-unknown" not in release:
+            if requires not in lists:
+                lists.append(requires)
+            number = lists.index(requires)
+        row = [release["version"], release.get("date", ""), release.get("python", ""), number]
+        rows.append([*row, 1] if "yanked" in release else row)
+    return {"requires": lists, "releases": rows}
+
+
+def _newest_date(content: Content) -> str:
+    dates = [entry["checked"] for entry in content.entries.values()]
+    for project in content.projects.values():
+        dates += [item.get("date", "") for record in project["sets"] for item in record["evidence"]]
+    for releases in content.releases.values():
+        dates += [release.get("date", "") for release in releases]
+    return max(dates, default="")
+
+
+class Index:
+    """
+    One compiled matrix, read block by block.
+    """
+
+    def __init__(self, data: BinaryIO, name: str) -> None:
+        """
+        Open a compiled matrix.
+
+        Args:
+            data: Seekable; stays open.
+            name: How reports call this matrix.
+
+        Raises:
+            ValueError: It isn't an index of this format.
+        """
+        self._data = data
+        self.name = name
+        data.seek(0)
+        first = data.readline()
+        self._start = len(first)
+        header = json.loads(first)
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise ValueError("not an index of this format")
+        self.digest: str = header["digest"]
+        self.date: str = header["date"]
+        self.entries: int = header["entries"]
+        self.overrides: frozenset[str] = frozenset(header["overrides"])
+        self.packages: Mapping[NormalizedName, list[int]] = header["packages"]
+        self.sets: list[Place] = header["sets"]
+        self.projects: Mapping[str, list[Any]] = header["projects"]
+        self.distributions: Mapping[str, str] = header["distributions"]
+        self._ids: Place = header["ids"]
+
+    def read(self, place: Place) -> Any:
+        """
+        Return the record at a place.
+        """
+        self._data.seek(self._start + place[0])
+        return json.loads(self._data.read(place[1]).decode())
+
+    def block(self, name: NormalizedName) -> tuple[list[Rule], Mapping[str, list[int]]]:
+        """
+        Return a package's rules, and the sets that pin it: specifier -> numbers of sets.
+        """
+        place = self.packages.get(name)
+        if not place or not place[1]:
+            return [], {}
+        data = self.read((place[0], place[1]))
+        rules = [
+            Rule(identifier, severity, tuple((pin[0], pin[1]) for pin in pins), facts, (start, length))
+            for identifier, severity, pins, facts, start, length in data["rules"]
+        ]
+        return rules, data["pins"]
+
+    def releases(self, name: NormalizedName) -> list[Release]:
+        """
+        Return what is known of a package's releases, lowest version first.
+        """
+        place = self.packages.get(name)
+        if not place or not place[3]:
+            return []
+        data = self.read((place[2], place[3]))
+        lists = [tuple(requires) for requires in data["requires"]]
+        found = []
+        for text, date, python, number, *yanked in data["releases"]:
+            version = versions.version(text)
+            if version is not None:
+                requires = lists[number] if number >= 0 else None
+                found.append(Release(version, date, python, requires, bool(yanked)))
+        found.sort(key=lambda release: release.version)
+        return found
+
+    def ids(self) -> Mapping[str, Place]:
+        """
+        Return the place of every entry's and set's record.
+        """
+        places: Mapping[str, Place] = self.read(self._ids)
+        return places

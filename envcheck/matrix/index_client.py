@@ -1,0 +1,184 @@
+"""
+A package index, as the user has set it up for uv or pip, and what it says about one project.
+
+Files, upload times, Requires-Python and yanked come from the project page of the simple API in JSON
+(PEP 691, 700, 592); requirements from the PEP 658 metadata file, and where the index offers none,
+from the published file itself (`published_file`).
+
+The pypi-simple library, which does the talking, comes with the extra `refresh` and is imported only
+when a client is opened.
+"""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import os
+import re
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from envcheck.matrix.published_file import (
+    TIMEOUT,
+    Declared,
+    NoRangesError,
+    read_requirements,
+    requires_dist,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pypi_simple import DistributionPackage, PyPISimple
+
+PYPI = "https://pypi.org/simple/"
+
+
+class RefreshError(Exception):
+    """
+    Signal that the package index could not be read; the text is one line for the user.
+    """
+
+
+def index_settings(environ: Mapping[str, str]) -> tuple[str, str | None]:
+    """
+    Find the index and the certificates that the user has set up for uv or pip (on Linux).
+
+    Returns:
+        The address of the simple API, and the path of a CA bundle if one is set.
+
+    Raises:
+        RefreshError: A pip configuration file can't be read.
+    """
+    home = Path(environ.get("HOME") or Path.home())
+    user = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    places = [Path("/etc/pip.conf"), home / ".pip/pip.conf", user / "pip/pip.conf"]
+    places += [Path(sys.prefix, "pip.conf"), Path(environ.get("PIP_CONFIG_FILE") or os.devnull)]
+    config = configparser.RawConfigParser()
+    try:
+        for place in places:  # a later file wins, as it does for pip
+            config.read(place, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):
+        # The parser's own message quotes the line, in which a password may stand.
+        raise RefreshError(f"{place}: broken, so the package index isn't known") from None
+
+    url = re.sub(r"^[\w.-]+=", "", environ.get("UV_DEFAULT_INDEX", ""))  # uv allows name=address
+    url = url or environ.get("UV_INDEX_URL") or environ.get("PIP_INDEX_URL") or ""
+    bundle = environ.get("PIP_CERT") or environ.get("REQUESTS_CA_BUNDLE")
+    return (
+        url or config.get("global", "index-url", fallback="") or PYPI,
+        bundle or config.get("global", "cert", fallback=None),
+    )
+
+
+@contextmanager
+def open_client(cache: Path | None, connections: int) -> Iterator[IndexClient]:
+    """
+    Open a client for the index that the user has set up.
+
+    Raises:
+        RefreshError: The library that talks to the index isn't installed.
+    """
+    try:
+        from pypi_simple import ACCEPT_JSON_PREFERRED, PyPISimple
+        from requests.adapters import HTTPAdapter
+        from urllib3.util import Retry
+    except ImportError as error:
+        message = f"{error.name} is missing: python -m pip install 'envcheck[refresh]'"
+        raise RefreshError(message) from None
+
+    url, bundle = index_settings(os.environ)
+    retries = Retry(5, backoff_factor=0.5, status_forcelist=[429, 500, 502, 503, 504])
+    with PyPISimple(url, accept=ACCEPT_JSON_PREFERRED) as simple:
+        adapter = HTTPAdapter(pool_maxsize=connections, max_retries=retries)
+        simple.s.mount("https://", adapter)
+        simple.s.mount("http://", adapter)
+        if bundle:
+            simple.s.verify = bundle
+        yield IndexClient(simple, cache)
+
+
+class IndexClient:
+    """
+    Reads project pages, and what files declare, which never changes and is kept on disk.
+    """
+
+    def __init__(self, simple: PyPISimple, cache: Path | None) -> None:
+        self._simple = simple
+        self._cache = cache
+
+    def files(self, project: str) -> list[DistributionPackage]:
+        """
+        List every file of a project.
+
+        Raises:
+            RefreshError: There is no such project, or the index doesn't answer.
+        """
+        from pypi_simple import NoSuchProjectError
+
+        try:
+            with _failures_of(project):
+                return self._simple.get_project_page(project, timeout=TIMEOUT).packages
+        except NoSuchProjectError:
+            host = urlsplit(self._simple.endpoint).hostname  # the address may hold a password
+            raise RefreshError(f"{project}: no such project in the index at {host}") from None
+
+    def declared(self, file: DistributionPackage) -> Declared:
+        """
+        Read the requirements that a file declares, from the cache if they were read before.
+
+        Raises:
+            RefreshError: The index doesn't answer, or offers no way to read a part of a file.
+        """
+        if self._cache is None:
+            return self._read(file)
+        key = file.digests.get("sha256") or hashlib.sha256(file.url.encode()).hexdigest()
+        kept = self._cache / "requires" / f"{key}.txt"
+        if kept.exists():
+            return Declared(tuple(kept.read_text(encoding="utf-8").splitlines()))
+        found = self._read(file)
+        if not found.unknown:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(kept, "".join(f"{text}\n" for text in found.requires))
+        return found
+
+    def _read(self, file: DistributionPackage) -> Declared:
+        if file.package_type not in {"wheel", "sdist"}:
+            return Declared(unknown=f"published only as {file.package_type}, which isn't read")
+        with _failures_of(file.filename):
+            if not file.has_metadata:
+                return read_requirements(self._simple.s, file.url)
+            verify = bool(file.metadata_digests)
+            content = self._simple.get_package_metadata_bytes(file, verify, TIMEOUT)
+            return Declared(requires_dist(content))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """
+    Write a text so that a reader sees the old file or the new one, never a part.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8", newline="\n")
+    unfinished.replace(path)
+
+
+@contextmanager
+def _failures_of(subject: str) -> Iterator[None]:
+    from pypi_simple import DigestMismatchError, NoMetadataError, UnsupportedContentTypeError
+    from requests import RequestException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except NoRangesError:
+        # Nobody wants to wait for every wheel of torch, and nothing else is left.
+        message = f"{subject}: the package index has neither a metadata file nor byte ranges for it"
+        raise RefreshError(message) from None
+    except (NoMetadataError, UnsupportedContentTypeError, DigestMismatchError) as error:
+        raise RefreshError(f"{subject}: {error}") from error
+    except (RequestException, HTTPError, OSError, EOFError) as error:
+        status = getattr(getattr(error, "response", None), "status_code", type(error).__name__)
+        raise RefreshError(f"{subject}: the package index failed ({status})") from error

@@ -1,0 +1,132 @@
+"""
+The records of a matrix, field by field; `matrix schema` and the validator both read these tables.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from envcheck.matrix.kinds import (
+    CONDITION,
+    DATE,
+    FLAG,
+    PIN,
+    PYTHON,
+    REQUIREMENT,
+    SPECIFIER,
+    URL,
+    VERSION,
+    Kind,
+    either,
+    list_of,
+    mapping_of,
+    matching,
+    one_or_list,
+    record,
+    text,
+    word,
+)
+
+LOSSES: Final = (
+    "zero-after-first-step",
+    "zero-from-first-step",
+    "nan",
+    "too-high",
+    "does-not-fall",
+    "scaled",
+    "hang",
+    "wrong-gradients",
+    "slow",
+    "memory",
+)
+"""What a run looks like that raises nothing."""
+
+_NAME = matching(r"[a-z0-9]+(-[a-z0-9]+)*", "a canonical name (PEP 503)")
+_PATH = matching(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "a dotted path")
+_EVIDENCE = record(
+    {"kind": word("published", "run", "thread", "source", "release-notes")},
+    {
+        "url": URL,
+        "date": DATE,
+        "python": VERSION,
+        "platform": text(60),
+        "checks": list_of(text(40)),
+        "note": text(400),
+    },
+)
+
+ENTRY: Final = record(
+    {
+        "id": matching(r"[a-z0-9-]+/[a-z0-9]+([.-][a-z0-9]+)*", "an id (<file stem>/<what-is-bad>)"),
+        "title": text(100),
+        "severity": word("error", "warning", "info"),
+        "packages": list_of(PIN),
+        "why": text(1200),
+        "evidence": list_of(either(URL, _EVIDENCE)),
+        "checked": DATE,
+    },
+    {
+        "silent": FLAG,
+        "deepspeed-config": mapping_of(_PATH, CONDITION),
+        "model": mapping_of(word("moe", "model-type", "dtype"), CONDITION),
+        "python": SPECIFIER,
+        "platform": one_or_list(word("linux", "darwin", "win32")),
+        "cuda": SPECIFIER,
+        "gpu": SPECIFIER,
+        "symptoms": list_of(record({}, {"error": text(400), "loss": word(*LOSSES)}, only_one=True)),
+        "verify": text(300),
+        "fixes": list_of(
+            record(
+                {},
+                {
+                    "packages": list_of(PIN),
+                    "deepspeed-config": mapping_of(_PATH, text(200)),
+                    "advice": text(400),
+                },
+                only_one=True,
+            )
+        ),
+        "boundary": text(1200),
+        "override": FLAG,
+    },
+)
+"""One item of `known-bad/<package>.yaml`."""
+
+SET: Final = record(
+    {
+        "id": matching(r"[a-z0-9.-]+@[A-Za-z0-9.-]+", "an id (<project>@<date or commit>)"),
+        "packages": list_of(PIN),
+        "evidence": list_of(_EVIDENCE),
+    },
+    {"python": SPECIFIER, "cuda": VERSION, "withdrawn": text(400), "note": text(600)},
+)
+
+PROJECT: Final = record(
+    {"project": _NAME, "title": text(100), "sets": list_of(SET)},
+    {
+        "homepage": URL,
+        "distributions": list_of(_NAME, least=0),
+        "moe": word("deepspeed", "transformers", "absent"),
+    },
+)
+"""The whole of `known-good/<project>.yaml`."""
+
+RELEASE: Final = record(
+    {"version": VERSION},
+    {
+        "date": DATE,
+        "python": PYTHON,
+        "requires": list_of(REQUIREMENT, least=0),
+        "requires-unknown": text(200),
+        "extras": mapping_of(text(60), list_of(REQUIREMENT, least=0)),
+        "yanked": text(400),
+    },
+)
+"""One item of `releases/<package>.yaml`."""
+
+FILES: Final[dict[str, Kind]] = {
+    "known-bad": list_of(ENTRY),
+    "known-good": PROJECT,
+    "releases": list_of(RELEASE),
+}
+"""What a file of each folder holds."""

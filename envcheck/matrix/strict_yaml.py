@@ -1,0 +1,133 @@
+"""
+YAML, read so that nothing surprising can happen.
+
+Every scalar is text (`4.40` stays `4.40`, `no` stays `no`), every value knows its line, a repeated
+key is a problem, and so are anchors, aliases (an alias bomb can't be written) and tags (no `!!python`).
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is absent from some builds
+_MAX_DEPTH = 20
+
+
+class Node(NamedTuple):
+    """
+    A value and the line it starts on.
+    """
+
+    value: str | list[Node] | dict[str, Node]
+    line: int
+
+
+class Problem(NamedTuple):
+    """
+    One thing that is wrong with a file; `line` counts from 1.
+    """
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+def parse(text: str, file: str, problems: list[Problem]) -> Node | None:
+    """
+    Read the one document of a file.
+
+    Args:
+        file: What problems are reported under.
+        problems: Appended to; all that can be found in one pass.
+
+    Returns:
+        `None` for an empty file, or where the text is no YAML at all.
+    """
+    collecting = gc.isenabled()
+    gc.disable()  # the cyclic collector makes large files super-linear; nothing here is cyclic
+    try:
+        return _Builder(file, problems).document(yaml.parse(text, Loader=_LOADER))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        problems.append(Problem(file, line, f"not YAML: {error.problem or error.context}"))
+    except (yaml.YAMLError, ValueError) as error:
+        problems.append(Problem(file, 1, f"not YAML: {' '.join(str(error).split())}"))
+    finally:
+        if collecting:
+            gc.enable()
+    return None
+
+
+class _Builder:
+    def __init__(self, file: str, problems: list[Problem]) -> None:
+        self.file = file
+        self.problems = problems
+
+    def document(self, events: Iterator[Any]) -> Node | None:
+        node = None
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if node is not None:
+                    self.problem(event, "a second document; one file holds one document")
+                    return node
+                first = next(events)
+                node = self.node(first, events, 0)
+        return node
+
+    def problem(self, event: Any, message: str) -> None:
+        self.problems.append(Problem(self.file, event.start_mark.line + 1, message))
+
+    def node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            self.problem(event, f"an alias (*{event.anchor}) is not allowed; write the value out")
+            return Node("", line)
+        if event.anchor:
+            self.problem(event, f"an anchor (&{event.anchor}) is not allowed; write the value out")
+        if event.tag and event.tag != "!":
+            self.problem(event, f"a tag ({event.tag}) is not allowed; every scalar is text")
+        if depth > _MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
+        if isinstance(event, yaml.SequenceStartEvent):
+            items = []
+            while not isinstance(event := next(events), yaml.SequenceEndEvent):
+                items.append(self.node(event, events, depth + 1))
+            return Node(items, line)
+        if isinstance(event, yaml.MappingStartEvent):
+            return Node(self.mapping(events, depth + 1), line)
+        return Node(event.value, line)
+
+    def mapping(self, events: Iterator[Any], depth: int) -> dict[str, Node]:
+        found: dict[str, Node] = {}
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
+            key = self.node(event, events, depth)
+            value = self.node(next(events), events, depth)
+            if not isinstance(key.value, str):
+                self.problem(event, "a key must be text")
+            elif key.value in found:
+                self.problem(event, f"the key {key.value!r} is repeated; the first is on line {found[key.value].line}")
+            else:
+                found[key.value] = Node(value.value, key.line)
+        return found
+
+
+def plain(node: Node) -> Any:
+    """
+    Return a node's value without lines: text, lists and dictionaries.
+    """
+    value = node.value
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return {key: plain(item) for key, item in value.items()}

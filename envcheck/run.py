@@ -1,0 +1,199 @@
+"""
+`envcheck check`, from options to exit code. Imports as little as the call needs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+from envcheck import sources, versions
+from envcheck.audit import Options, audit
+from envcheck.clean import clean
+from envcheck.errors import SourceError, UsageError
+from envcheck.matrix.store import open_matrix
+from envcheck.model import SEVERITIES, Environment, Report
+
+if TYPE_CHECKING:
+    from envcheck.matrix import Matrix
+    from envcheck.options import CheckOptions
+
+
+def check(options: CheckOptions) -> int:
+    """
+    Run a check and write its report.
+
+    Returns:
+        The exit code: 0, or 1 for findings at or above `--fail-on`.
+
+    Raises:
+        EnvcheckError: It could not be checked; `exit_code` says how to exit.
+    """
+    matrix = open_matrix(options.matrix)
+    report = judge(read(options, matrix), matrix, options)
+    write(report, options)
+    return 0 if options.exit_zero else exit_code(report, options.fail_on)
+
+
+def judge(environment: Environment, matrix: Matrix, options: CheckOptions) -> Report:
+    """
+    Audit an environment that has been read.
+
+    Raises:
+        SourceError: The matrix knows none of its packages.
+        UsageError: There is no such project.
+    """
+    if not environment.packages:
+        count = len(environment.untracked)
+        raise SourceError(
+            f"{clean(environment.origin)}: none of its {count} packages is in the matrix, so there is nothing to say"
+        )
+    return audit(
+        environment,
+        matrix,
+        Options(
+            project=_project(options.project, environment, matrix),
+            prefer=options.prefer,
+            keep=frozenset(map(versions.normalize, options.keep)),
+            ignore=frozenset(options.ignore),
+            strict=options.strict,
+        ),
+    )
+
+
+def read(options: CheckOptions, matrix: Matrix) -> Environment:
+    """
+    Read the environment that the options name, with the configuration they give.
+
+    Raises:
+        UsageError: They name more than one.
+        SourceError: It can't be read.
+    """
+    given = [name for name in ("python", "path", "from_") if getattr(options, name)]
+    if len(given) > 1:
+        raise UsageError("only one of --python, --path and --from can be given")
+    if options.python_version is not None and versions.version(options.python_version) is None:
+        raise UsageError(f"--python-version {clean(options.python_version)}: not a version; give one such as 3.10")
+    if options.from_ is not None:
+        environment = sources.file(options.from_, matrix.tracked, options.python_version)
+    elif options.path:
+        environment = sources.paths(options.path, matrix.tracked)
+    elif options.python is not None:
+        environment = sources.interpreter(options.python, matrix.tracked)
+    else:
+        environment = sources.active(matrix.tracked)
+    facts: dict[str, Any] = {}
+    if options.python_version is not None:
+        facts["python"] = options.python_version
+    if options.deepspeed_config is not None:
+        from envcheck.sources import deepspeed_config
+
+        facts["deepspeed_config"] = deepspeed_config.read(options.deepspeed_config)
+    if options.model_config is not None:
+        from envcheck.sources import model_config
+
+        facts["model"] = model_config.read(options.model_config)
+    return environment._replace(**facts) if facts else environment
+
+
+def _project(name: str | None, environment: Environment, matrix: Matrix) -> str | None:
+    """Return the project that was named, is installed, or is being developed in the working directory."""
+    if name is not None:
+        if matrix.project(name) is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, matrix.projects(), 3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "`envcheck list projects` shows them"
+            raise UsageError(f"--project {clean(name)}: no such project; {hint}")
+        return name
+    for distribution in (*environment.packages, *environment.untracked):
+        project = matrix.project_of(distribution)
+        if project is not None:
+            return project
+    developed = _developed_here()
+    return matrix.project_of(versions.normalize(developed)) if developed else None
+
+
+def _developed_here() -> str | None:
+    """Return the name in the `[project]` table of ./pyproject.toml; that file is optional, so is its being sound."""
+    try:
+        with open("pyproject.toml", encoding="utf-8") as file:
+            text = file.read(1 << 20)
+    except (OSError, UnicodeDecodeError):
+        return None
+    import re
+
+    table = re.search(r"^\[project\]\s*$(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
+    name = table and re.search(r"""^name\s*=\s*["']([A-Za-z0-9._-]+)["']""", table[1], re.MULTILINE)
+    return name[1] if name else None
+
+
+def exit_code(report: Report, fail_on: str) -> int:
+    """
+    Return 1 if something in the report is at or above `--fail-on`, else 0.
+    """
+    if fail_on == "never":
+        return 0
+    worst = max((SEVERITIES.index(finding.severity) for finding in report.findings), default=-1)
+    if fail_on == "unknown" and report.verdict == "unknown":
+        return 1
+    threshold = "warning" if fail_on == "warning" else "error"
+    return int(worst >= SEVERITIES.index(threshold))
+
+
+def write(report: Report, options: CheckOptions) -> None:
+    """
+    Write a report to standard output or to `--output`, in the form that was asked for.
+
+    Raises:
+        SourceError: The output file can't be written.
+    """
+    if options.output is None:
+        _write(report, options, sys.stdout)
+        return
+    try:
+        with open(options.output, "w", encoding="utf-8") as file:
+            _write(report, options, file)
+    except OSError as error:
+        raise SourceError(f"{clean(options.output)}: can't write the report: {error.strerror}") from error
+
+
+def _write(report: Report, options: CheckOptions, to: TextIO) -> None:
+    if options.format == "json":
+        from envcheck.formats import json
+
+        to.write(json.render(report))
+        return
+    from envcheck.formats import text
+
+    on_terminal = to.isatty()
+    width = text.WIDTH
+    if on_terminal:
+        width = max(40, min(os.get_terminal_size(to.fileno()).columns, 120))
+    rows = text.rows(report, width=width, quiet=options.quiet, verbose=options.verbose)
+    if coloured(options.color, on_terminal):
+        from envcheck.formats import terminal
+
+        terminal.write(rows, to)
+    else:
+        to.write(text.plain(rows))
+
+
+def coloured(wish: str, on_terminal: bool) -> bool:
+    """
+    Decide about colour: the option, then NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM, the stream.
+
+    Source:
+        no-color.org and CPython's own order; an empty variable counts as unset.
+    """
+    if wish != "auto":
+        return wish == "always"
+    environ = os.environ
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR") or environ.get("CLICOLOR_FORCE", "0") not in {"", "0"}:
+        return True
+    if environ.get("CLICOLOR") == "0" or environ.get("TERM") == "dumb":
+        return False
+    return on_terminal
