@@ -199,7 +199,8 @@ class Search(NamedTuple):
         breach = cast("Breach", subject)
         if name == breach.requirement.name:
             return versions.contains(breach.requirement.specifier, release.version)
-        for text in release.requires or ():
+        requires = self.matrix.requires(name, release.version)
+        for text in requires or ():
             try:
                 required = versions.requirement(text)
             except ValueError:
@@ -207,7 +208,7 @@ class Search(NamedTuple):
             if required.name == breach.requirement.name and "extra" not in required.marker:
                 other = node.environment.packages.get(required.name)
                 return other is not None and versions.satisfies(other.version, required.specifier) is True
-        return release.requires is not None
+        return requires is not None
 
     def _releases(self, name: NormalizedName, direction: str) -> Iterator[Release]:
         """Yield the releases one may install here, nearest first: upwards the last patch of each minor first."""

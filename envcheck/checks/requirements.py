@@ -65,25 +65,12 @@ def declared(package: Package, matrix: Matrix) -> Iterator[Requirement]:
     Yield what a package requires of tracked packages, without its extras.
     """
     texts = package.requires
-    if texts is None:
-        texts = released(package, matrix)
-    for text in texts:
+    if texts is None and package.version is not None:
+        texts = matrix.requires(package.name, versions.public(package.version))
+    for text in texts or ():
         required = _split(text)
         if required is not None and required.name in matrix.tracked:
             yield required
-
-
-def released(package: Package, matrix: Matrix) -> tuple[str, ...]:
-    """
-    Return what the release of a package's version declares; empty where that isn't known.
-    """
-    if package.version is None:
-        return ()
-    version = versions.public(package.version)
-    for release in matrix.releases(package.name):
-        if release.version == version:
-            return release.requires or ()
-    return ()
 
 
 def _split(text: str) -> Requirement | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
+    from packaging.version import Version
 
     from envcheck.matrix.index import Index, Release, Rule
 
@@ -42,6 +43,7 @@ class Matrix:
         self._rules: dict[NormalizedName, list[tuple[Index, Rule]]] = {}
         self._pins: dict[NormalizedName, list[tuple[str, list[tuple[int, int]]]]] = {}
         self._releases: dict[NormalizedName, list[Release]] = {}
+        self._requires: dict[tuple[NormalizedName, Version], tuple[str, ...] | None] = {}
 
     def _refuse_clashes(self) -> None:
         seen: dict[str, Index] = {}
@@ -107,6 +109,16 @@ class Matrix:
                 merged.update({release.version: release for release in layer.releases(name)})
             self._releases[name] = [merged[version] for version in sorted(merged)]
         return self._releases[name]
+
+    def requires(self, name: NormalizedName, version: Version) -> tuple[str, ...] | None:
+        """
+        Return what one release of a package declares; `None`: not known.
+        """
+        key = (name, version)
+        if key not in self._requires:
+            found = (layer.requires(name, str(version)) for layer in reversed(self._layers))
+            self._requires[key] = next((each for each in found if each is not None), None)
+        return self._requires[key]
 
     def known_good(self, number: tuple[int, int]) -> Mapping[str, Any]:
         """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from envcheck.matrix.load import Content
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the layout changes: an index of another format is never read."""
 
 Place = tuple[int, int]
@@ -47,15 +47,13 @@ class Rule(NamedTuple):
 
 class Release(NamedTuple):
     """
-    One published version of a package.
+    One published version of a package; what it requires is read apart, by `Index.requires`.
     """
 
     version: Version
     date: str
     python: str
     "Specifier for Python; empty: none declared."
-    requires: tuple[str, ...] | None
-    "PEP 508 strings without those of extras; `None`: not known."
     yanked: bool
 
 
@@ -99,7 +97,7 @@ def build(content: Content, digest: str) -> bytes:
         projects[name] = [*writer.add(about), numbers]
     places: dict[str, list[int]] = {}
     for name in sorted({*blocks, *content.releases}):
-        releases = _pack(content.releases[name]) if name in content.releases else None
+        releases = _pack(content.releases[name], writer) if name in content.releases else None
         places[name] = [
             *(writer.add(blocks[name]) if name in blocks else (0, 0)),
             *(writer.add(releases) if releases else (0, 0)),
@@ -133,20 +131,24 @@ class _Writer:
         return start, self.data.tell() - start
 
 
-def _pack(releases: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Store each distinct list of requirements once: neighbouring releases mostly share theirs."""
-    lists: list[list[str]] = []
+def _pack(releases: Iterable[Mapping[str, Any]], writer: _Writer) -> list[list[Any]]:
+    """
+    Return rows of (version, date, Python, place of the requirements or 0, yanked).
+
+    Each distinct list of requirements is stored once: neighbouring releases mostly share theirs.
+    """
+    places: dict[tuple[str, ...], Place] = {}
     rows = []
     for release in releases:
-        requires = release.get("requires")
-        number = -1
-        if requires is not None and "requires-unknown" not in release:
-            if requires not in lists:
-                lists.append(requires)
-            number = lists.index(requires)
-        row = [release["version"], release.get("date", ""), release.get("python", ""), number]
+        place: Place | int = 0
+        if "requires" in release and "requires-unknown" not in release:
+            requires = tuple(release["requires"])
+            if requires not in places:
+                places[requires] = writer.add(requires)
+            place = places[requires]
+        row = [release["version"], release.get("date", ""), release.get("python", ""), place]
         rows.append([*row, 1] if "yanked" in release else row)
-    return {"requires": lists, "releases": rows}
+    return rows
 
 
 def _newest_date(content: Content) -> str:
@@ -213,23 +215,32 @@ class Index:
         ]
         return rules, data["pins"]
 
+    def _rows(self, name: NormalizedName) -> list[list[Any]]:
+        place = self.packages.get(name)
+        rows: list[list[Any]] = self.read((place[2], place[3])) if place and place[3] else []
+        return rows
+
     def releases(self, name: NormalizedName) -> list[Release]:
         """
-        Return what is known of a package's releases, lowest version first.
+        Return what is known of a package's releases, in no order.
         """
-        place = self.packages.get(name)
-        if not place or not place[3]:
-            return []
-        data = self.read((place[2], place[3]))
-        lists = [tuple(requires) for requires in data["requires"]]
-        found = []
-        for text, date, python, number, *yanked in data["releases"]:
-            version = versions.version(text)
-            if version is not None:
-                requires = lists[number] if number >= 0 else None
-                found.append(Release(version, date, python, requires, bool(yanked)))
-        found.sort(key=lambda release: release.version)
-        return found
+        return [
+            Release(version, date, python, bool(yanked))
+            for text, date, python, _, *yanked in self._rows(name)
+            if (version := versions.version(text)) is not None
+        ]
+
+    def requires(self, name: NormalizedName, version: str) -> tuple[str, ...] | None:
+        """
+        Return what one release declares, without its extras; `None`: not known.
+
+        Args:
+            version: In PEP 440's normal form, which the schema demands of releases.
+        """
+        for row in self._rows(name):
+            if row[0] == version and row[3]:
+                return tuple(self.read(row[3]))
+        return None
 
     def ids(self) -> Mapping[str, Place]:
         """

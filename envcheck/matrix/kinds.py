@@ -112,7 +112,10 @@ def _judge_date(value: str) -> str | None:
 
 
 def _judge_version(value: str) -> str | None:
-    return None if versions.version(value) else f"{value!r} is not a version (PEP 440)"
+    parsed = versions.version(value)
+    if parsed is None:
+        return f"{value!r} is not a version (PEP 440)"
+    return None if str(parsed) == value else f"{value!r}: the normal form is {str(parsed)!r} (PEP 440)"
 
 
 def _judge_specifier(value: str) -> str | None:

@@ -42,6 +42,7 @@ LOSSES: Final = (
 """What a run looks like that raises nothing."""
 
 _NAME = matching(r"[a-z0-9]+(-[a-z0-9]+)*", "a canonical name (PEP 503)")
+_PROJECT = matching(r"[a-z0-9]+([.-][a-z0-9]+)*", "a project name in lower case")
 _PATH = matching(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "a dotted path")
 _EVIDENCE = record(
     {"kind": word("published", "run", "thread", "source", "release-notes")},
@@ -102,7 +103,7 @@ SET: Final = record(
 )
 
 PROJECT: Final = record(
-    {"project": _NAME, "title": text(100), "sets": list_of(SET)},
+    {"project": _PROJECT, "title": text(100), "sets": list_of(SET)},
     {
         "homepage": URL,
         "distributions": list_of(_NAME, least=0),

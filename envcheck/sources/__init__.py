@@ -1,8 +1,8 @@
 """
 Where an environment is read from.
 
-`active`, `interpreter` and `paths` read real folders, `file` reads a list; nothing is imported from,
-run in, or written to what is read. A new kind of file is one module and one line in
+`active`, `interpreter` and `paths` read real folders, `file` reads a list; nothing is imported
+from, run in, or written to what is read. A new kind of file is one module and one line in
 `envcheck.sources.kinds`.
 """
 
@@ -25,9 +25,7 @@ _PIP: Final = cast("NormalizedName", "pip")
 _TORCH: Final = cast("NormalizedName", "torch")
 
 
-def active(
-    tracked: Container[NormalizedName], environ: Mapping[str, str] = os.environ
-) -> Environment:
+def active(tracked: Container[NormalizedName], environ: Mapping[str, str] = os.environ) -> Environment:
     """
     Read the environment that is active in this shell, else the one envcheck runs in.
 
@@ -64,9 +62,7 @@ def paths(folders: Sequence[str], tracked: Container[NormalizedName]) -> Environ
     return _environment(location.folders(folders), tracked)
 
 
-def file(
-    path: str, tracked: Container[NormalizedName], python: str | None = None
-) -> Environment:
+def file(path: str, tracked: Container[NormalizedName], python: str | None = None) -> Environment:
     """
     Read a list of packages; what kind of list it is, its contents tell.
 

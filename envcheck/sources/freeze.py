@@ -1,8 +1,8 @@
 """
 `pip freeze`, `uv pip freeze` and requirements files with pinned versions.
 
-Only what a line pins is a fact. A range, a file that is referred to and a line that means nothing are
-oddities with their line number; the other lines count all the same.
+Only what a line pins is a fact. A range, a file that is referred to and a line that means nothing
+are oddities with their line number; the other lines count all the same.
 
 Source:
     pip's `operations/freeze.py` (what it prints) and `req/req_file.py` (how lines are read).
@@ -44,9 +44,7 @@ def recognises(path: str, text: str) -> bool:  # noqa: ARG001
     return text.lstrip()[:1] not in {"{", "["}
 
 
-def read(
-    path: str, text: str, tracked: Container[NormalizedName], python: str | None = None
-) -> Environment:
+def read(path: str, text: str, tracked: Container[NormalizedName], python: str | None = None) -> Environment:
     """
     Return the packages that the lines pin; of a package that is listed twice, the last.
 

@@ -1,9 +1,9 @@
 """
 A prefix -> the folders its Python searches, and that Python's version.
 
-Known layouts: venv, virtualenv and uv (`pyvenv.cfg`), conda (`conda-meta`), a Python of its own (pyenv,
-python-build-standalone, macOS frameworks), Debian and Fedora under `/usr`, Windows. Everything is
-told from names and text files; no interpreter runs.
+Known layouts: venv, virtualenv and uv (`pyvenv.cfg`), conda (`conda-meta`), a Python of its own
+(pyenv, python-build-standalone, macOS frameworks), Debian and Fedora under `/usr`, Windows.
+Everything is told from names and text files; no interpreter runs.
 
 Source:
     CPython's `Lib/site.py` and `Modules/getpath.py`, and the patches to `site.py` that Debian and
@@ -70,7 +70,7 @@ def read(path: str, environ: Mapping[str, str], hint: str = "") -> Location | No
     if config is not None:
         stated = next(filter(None, (python.version(config.get(key, "")) for key in _KEYS)), "")
     elif builds is not None:
-        stated = next((found for name in builds if (found := _conda_python(name))), "")
+        stated = next((each for name in builds if (each := _conda_python(name))), "")
     kind = "venv" if config is not None else "python" if builds is None else "conda"
     windows = os.path.join(path, "Lib", "site-packages")
     if os.path.isdir(windows):
@@ -131,7 +131,7 @@ def _conda_python(name: str) -> str:
 
 
 def _choose(path: str, stated: str, hint: str) -> tuple[list[str], tuple[Oddity, ...]]:
-    """Return the names of the `pythonX.Y` folders to use: one, or one and its free-threaded twin."""
+    """Return the names of the `pythonX.Y` folders to use: one, or also its free-threaded twin."""
     wanted = ".".join(stated.split(".")[:2])
     for version in filter(None, (wanted, python.version_in(os.path.basename(hint)))):
         if names := _present(path, version):
@@ -166,7 +166,7 @@ def _present(path: str, version: str) -> list[str]:
 
 
 def _available(path: str) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for lib in _LIBS:
         try:
             children = os.listdir(os.path.join(path, lib))

@@ -2,8 +2,8 @@
 What one installed distribution says about itself: METADATA, `direct_url.json`, INSTALLER.
 
 Source:
-    Core metadata specification, PEP 376 (INSTALLER), PEP 610 (`direct_url.json`); the fall-backs for
-    egg-info are those of `importlib.metadata`.
+    Core metadata specification, PEP 376 (INSTALLER), PEP 610 (`direct_url.json`); the fall-backs
+    for egg-info are those of `importlib.metadata`.
 """
 
 from __future__ import annotations

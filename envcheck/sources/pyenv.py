@@ -1,8 +1,11 @@
 """
 Which interpreter a pyenv shim stands for.
 
-A shim is a shell script; what it would decide is decided here from the same files and variables
-(`pyenv-version-file`, `pyenv-version-name`, `pyenv-which`), without a shell.
+A shim is a shell script; what it would decide is decided here from the same files and variables,
+without a shell.
+
+Source:
+    pyenv's `pyenv-version-file`, `pyenv-version-file-read`, `pyenv-version-name`, `pyenv-which`.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ def resolve(shim: str, environ: Mapping[str, str]) -> str:
     """
     name = os.path.basename(shim)
     script = head(shim, _SMALL)
-    if b"pyenv" not in script or b" exec " not in script:
+    if b"pyenv" not in script or b"exec " not in script:
         raise SourceError(
             f"{clean(shim)} is a script, not an interpreter; "
             "give the folder of the environment that it starts"
@@ -38,12 +41,17 @@ def resolve(shim: str, environ: Mapping[str, str]) -> str:
     wanted, source = _wanted(root, environ)
     for version in (*wanted, "system"):
         for path in _candidates(root, version, name, environ):
-            if os.path.isfile(path) and os.access(path, os.X_OK):
+            if _runs(path):
                 return path
+    having = [each for each in _installed(root) if _runs(os.path.join(each, "bin", name))]
     raise SourceError(
-        f"{clean(shim)} is a pyenv shim, and pyenv has no {clean(name)} for "
-        f"{clean(':'.join(wanted))} ({clean(source)}); give a folder under {clean(root)}/versions"
+        f"{clean(shim)} is a pyenv shim, but {clean(':'.join(wanted))} (chosen by {clean(source)}) "
+        f"has no {clean(name)}; give {clean(having[0]) if having else 'the folder of an environment'}"
     )
+
+
+def _runs(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def _wanted(root: str, environ: Mapping[str, str]) -> tuple[list[str], str]:
@@ -56,47 +64,42 @@ def _wanted(root: str, environ: Mapping[str, str]) -> tuple[list[str], str]:
         except OSError:
             continue
         words = (line.split()[0] for line in text.splitlines() if line.strip())
-        found = [word for word in words if not word.startswith("#") and _inside(word)]
-        if found:
-            return found, file
-    return ["system"], "no version is chosen"
+        found = [word for word in words if word[0] != "#" and ".." not in word.split("/")]
+        return found or ["system"], file
+    return ["system"], "default"
 
 
 def _version_files(root: str, environ: Mapping[str, str]) -> Iterator[str]:
     for start in filter(None, (environ.get("PYENV_DIR"), os.getcwd())):
-        folder = os.path.abspath(start)
-        while True:
+        folder, parent = "", os.path.abspath(start)
+        while folder != parent:
+            folder, parent = parent, os.path.dirname(parent)
             yield os.path.join(folder, ".python-version")
-            parent = os.path.dirname(folder)
-            if parent == folder:
-                break
-            folder = parent
     yield os.path.join(root, "version")
-
-
-def _inside(version: str) -> bool:
-    return ".." not in version.split("/")
 
 
 def _candidates(root: str, version: str, name: str, environ: Mapping[str, str]) -> Iterator[str]:
     if version == "system":
         shims = os.path.join(root, "shims")
-        for folder in environ.get("PATH", "").split(os.pathsep):
-            if folder and os.path.normpath(folder) != shims:
+        for folder in filter(None, environ.get("PATH", "").split(os.pathsep)):
+            if os.path.normpath(folder) != shims:
                 yield os.path.join(folder, name)
         return
-    versions = os.path.join(root, "versions")
-    for text in (version, version.removeprefix("python-")):
-        yield os.path.join(versions, text, "bin", name)
-    prefix = version.removeprefix("python-").split(".")
+    plain = version.removeprefix("python-")
+    for text in (version, plain):
+        yield os.path.join(root, "versions", text, "bin", name)
+    for path in _installed(root):  # 3.10 stands for the newest 3.10.x
+        if os.path.basename(path).startswith(f"{plain}."):
+            yield os.path.join(path, "bin", name)
+
+
+def _installed(root: str) -> list[str]:
+    """Return the folders of released versions, newest first."""
+    folder = os.path.join(root, "versions")
     try:
-        installed = [each.split(".") for each in os.listdir(versions)]
+        names = os.listdir(folder)
     except OSError:
-        return
-    numbers = [
-        each
-        for each in installed
-        if each[: len(prefix)] == prefix and all(part.isdecimal() for part in each)
-    ]
-    for each in sorted(numbers, key=lambda parts: tuple(map(int, parts)), reverse=True):
-        yield os.path.join(versions, ".".join(each), "bin", name)
+        return []
+    releases = [name for name in names if name.isascii() and name.replace(".", "").isdigit()]
+    releases.sort(key=lambda name: tuple(int(part or 0) for part in name.split(".")), reverse=True)
+    return [os.path.join(folder, name) for name in releases]

@@ -29,9 +29,7 @@ def recognises(path: str, text: str) -> bool:  # noqa: ARG001
     return text.lstrip()[:1] == "{"
 
 
-def read(
-    path: str, text: str, tracked: Container[NormalizedName], python: str | None = None
-) -> Environment:
+def read(path: str, text: str, tracked: Container[NormalizedName], python: str | None = None) -> Environment:
     """
     Return the environment that the report was about, as far as the report tells.
 
@@ -60,7 +58,8 @@ def read(
             listing.add(name, version or "", name)
         else:
             listing.odd("unreadable", name, "its version is not text")
-    found = listing.environment("report", python or _text(facts, "python"), "a report with packages")
+    release = python or _text(facts, "python")
+    found = listing.environment("report", release, "a report with packages")
     return found._replace(
         platform=_text(facts, "platform"),
         cuda=found.cuda if found.cuda is not None else _text(facts, "cuda"),

@@ -116,9 +116,9 @@ class Scan:
             self._shadow(name, source)
 
     def _open(self, folder: Folder, child: str, name: NormalizedName, version: str) -> None:
-        """Read one distribution; `version` is what its folder's name says, where that is to be trusted."""
-        entry = os.path.join(folder.path, child)
-        meta = metadata.read(entry)
+        """Read one distribution; `version` is that of its folder's name, if it can be trusted."""
+        path = os.path.join(folder.path, child)
+        meta = metadata.read(path)
         own = versions.normalize(meta.name)
         if not meta.problem and own != name:
             if not version and versions.normalize(child).startswith(f"{own}-"):
@@ -128,14 +128,15 @@ class Scan:
         if name not in self._tracked:
             self.untracked.setdefault(name, meta.version or version)
             return
-        installer = metadata.installer(entry)
+        installer = metadata.installer(path)
         # conda leaves in direct_url.json where it built the package, not where that came from.
-        origin, reference = ("index", "") if installer == "conda" else metadata.direct(entry)
+        origin, reference = ("index", "") if installer == "conda" else metadata.direct(path)
         if origin == "index" and child.endswith(_EGG_INFO):
             target = folder.links.get(name, "")
             if target or (folder.added and "-" not in child[:-9]):
                 origin, reference = "editable", target or folder.path
-        self._add(name, folder.path, child, version, meta, (origin, reference, installer))
+        entry = (folder.path, child, version)
+        self._add(name, entry, meta, (origin, reference, installer))
 
     def _egg(self, path: str) -> None:
         """Read an entry of the path that is itself a distribution: `name-1.2-py3.11.egg`."""
@@ -143,19 +144,19 @@ class Scan:
         raw, _, rest = child[:-4].partition("-")
         name, version = _normal(raw), rest.partition("-")[0]
         if name in self._tracked:
-            self._add(name, path, child, version, metadata.egg(path), ("index", "", ""))
+            self._add(name, (path, child, version), metadata.egg(path), ("index", "", ""))
         else:
             self.untracked.setdefault(name, version)
 
     def _add(
         self,
         name: NormalizedName,
-        where: str,
-        child: str,
-        version: str,
+        entry: tuple[str, str, str],
         meta: Metadata,
         source: tuple[str, str, str],
     ) -> None:
+        """Add (folder, name in it, version by that name), and (origin, reference, installer)."""
+        where, child, version = entry
         text = meta.version or version
         parsed = versions.version(text) if 0 < len(text) <= _VERSION_LENGTH else None
         problem = meta.problem
@@ -177,9 +178,7 @@ class Scan:
         )
         self._candidates.setdefault(name, []).append((package, text, not meta.problem))
 
-    def _duplicates(
-        self, name: NormalizedName, winner: _Candidate, candidates: list[_Candidate]
-    ) -> None:
+    def _duplicates(self, name: NormalizedName, winner: _Candidate, candidates: list[_Candidate]) -> None:
         package, version, _ = winner
         others = [each for each in candidates if each[1] != version]
         if not others:
