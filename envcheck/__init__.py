@@ -1,5 +1,5 @@
 """
-Is this environment going to work, and if not, what is the smallest change that makes it work?
+Whether a training environment will work, and if not, the smallest change that makes it work.
 
 The names in `__all__` are supported; everything else may change.
 
@@ -16,8 +16,8 @@ from __future__ import annotations
 __version__ = "0.1.0"
 
 __all__ = [
-    "Environment",
     "EnvcheckError",
+    "Environment",
     "Finding",
     "MatrixError",
     "Report",

@@ -71,14 +71,16 @@ def check(
     ('known-bad', "python -m pip install 'pydantic==1.10.26'")
     """
     if prefer not in ABOUT["prefer"].choices:
-        raise UsageError(f"prefer={prefer!r}: one of {', '.join(ABOUT['prefer'].choices)} is expected")
+        raise UsageError(
+            f"prefer={prefer!r}: one of {', '.join(ABOUT['prefer'].choices)} is expected"
+        )
     options = CheckOptions(
         python=_text(python),
-        path=tuple(map(os.fspath, path)),
+        path=tuple(os.fspath(each) for each in path),
         from_=_text(from_file),
         python_version=python_version,
         project=project,
-        matrix=tuple(map(os.fspath, matrix)),
+        matrix=tuple(os.fspath(each) for each in matrix),
         deepspeed_config=None if isinstance(deepspeed_config, dict) else _text(deepspeed_config),
         model_config=None if isinstance(model_config, dict) else _text(model_config),
         keep=tuple(keep),
@@ -87,7 +89,9 @@ def check(
         strict=strict,
     )
     known = open_matrix(options.matrix)
-    environment = run.read(options, known) if packages is None else _listed(packages, known, python_version)
+    environment = (
+        run.read(options, known) if packages is None else _listed(packages, known, python_version)
+    )
     if isinstance(deepspeed_config, dict):
         environment = environment._replace(deepspeed_config=deepspeed_config)
     if isinstance(model_config, dict):

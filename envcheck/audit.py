@@ -124,5 +124,7 @@ def _suggest(
         found = (hit for check in CHECKS for hit in check.hits(of, matrix, names))
         return [hit for hit in found if hit.id not in options.ignore]
 
-    advisor = Advisor(matrix, environment, hits, again, candidates, options.project, options.prefer, options.keep)
+    advisor = Advisor(
+        matrix, environment, hits, again, candidates, options.project, options.prefer, options.keep
+    )
     return advisor.suggest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -17,19 +17,29 @@ from envcheck.options import ABOUT, CheckOptions, default, flag
 
 app = typer.Typer(
     name="envcheck",
-    help="Is this training environment going to work, and if not, what is the smallest change that makes it work?",
-    epilog="Exit codes: 0 nothing at or above --fail-on; 1 findings; 2 wrong usage, configuration or matrix; "
-    "3 could not check; 130 interrupted.",
+    help="Is this training environment going to work, and if not, what is the smallest change that "
+    "makes it work?",
+    epilog="Exit codes: 0 nothing at or above --fail-on; 1 findings; 2 wrong usage, configuration or "
+    "matrix; 3 could not check; 130 interrupted.",
     add_completion=False,
     rich_markup_mode=None,  # help stays plain text, and rich unloaded
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-matrix_app = typer.Typer(help="For people who keep a matrix.", rich_markup_mode=None, no_args_is_help=True)
+matrix_app = typer.Typer(
+    help="For people who keep a matrix.", rich_markup_mode=None, no_args_is_help=True
+)
 app.add_typer(matrix_app, name="matrix")
 
+_ROOT_OPTIONS = ("-h", "--help", "--version")
+
 MatrixOption = Annotated[
-    Optional[list[str]], typer.Option("--matrix", metavar="DIR", help="A matrix directory on top of the built-in one (repeatable).")
+    list[str] | None,
+    typer.Option(
+        "--matrix",
+        metavar="DIR",
+        help="A matrix directory on top of the built-in one (repeatable).",
+    ),
 ]
 
 
@@ -40,6 +50,8 @@ def run(arguments: list[str]) -> int:
     Returns:
         The exit code; 2 for wrong usage, which typer reports itself.
     """
+    if arguments and arguments[0].startswith("-") and arguments[0] not in _ROOT_OPTIONS:
+        arguments = ["check", *arguments]  # `envcheck --from f` is `envcheck check --from f`
     try:
         result = app(args=arguments, prog_name="envcheck", standalone_mode=False)
     except typer.Exit as stop:
@@ -47,7 +59,9 @@ def run(arguments: list[str]) -> int:
     except typer.Abort:
         return 130
     except Exception as error:
-        show = getattr(error, "show", None)  # typer's own usage errors; everything else is not ours to hide
+        show = getattr(
+            error, "show", None
+        )  # typer's own usage errors; everything else is not ours to hide
         if show is None:
             raise
         show(file=sys.stderr)
@@ -58,7 +72,9 @@ def run(arguments: list[str]) -> int:
 @app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
+    ] = False,
 ) -> None:
     if version:
         typer.echo(f"envcheck {__version__}")
@@ -72,7 +88,11 @@ def _signature() -> inspect.Signature:
     parameters = []
     for name, about in ABOUT.items():
         unset = default(name)
-        kind: Any = bool if unset is False else Optional[list[str]] if unset == () else Optional[str]
+        kind: Any = str | None
+        if unset is False:
+            kind = bool
+        elif unset == ():
+            kind = list[str] | None
         declared = typer.Option(
             *filter(None, (flag(name), about.short)),
             help=about.help,
@@ -105,8 +125,11 @@ def check(**values: Any) -> int:
     """
     from envcheck import run as run_
 
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    return run_.check(CheckOptions(**{name: value for name, value in given.items() if value is not None}))
+    given: dict[str, Any] = {}
+    for name, value in values.items():
+        if value is not None:
+            given[name] = tuple(value) if isinstance(value, list) else value
+    return run_.check(CheckOptions(**given))
 
 
 check.__signature__ = _signature()  # type: ignore[attr-defined]
@@ -116,7 +139,9 @@ app.command()(check)
 
 @app.command()
 def explain(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="Of an entry, a known-good set, or a project.")],
+    identifier: Annotated[
+        str, typer.Argument(metavar="ID", help="Of an entry, a known-good set, or a project.")
+    ],
     matrix: MatrixOption = None,
 ) -> int:
     """
@@ -130,10 +155,18 @@ def explain(
 
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(metavar="entries|sets|projects|packages", help="What to list.")] = "entries",
-    package: Annotated[Optional[str], typer.Option("--package", metavar="PKG", help="Only what names this package.")] = None,
-    project: Annotated[Optional[str], typer.Option("--project", metavar="NAME", help="Only sets of this project.")] = None,
-    silent: Annotated[bool, typer.Option("--silent", help="Only entries that raise no exception.")] = False,
+    what: Annotated[
+        str, typer.Argument(metavar="entries|sets|projects|packages", help="What to list.")
+    ] = "entries",
+    package: Annotated[
+        str | None, typer.Option("--package", metavar="PKG", help="Only what names this package.")
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="NAME", help="Only sets of this project.")
+    ] = None,
+    silent: Annotated[
+        bool, typer.Option("--silent", help="Only entries that raise no exception.")
+    ] = False,
     matrix: MatrixOption = None,
 ) -> int:
     """
@@ -141,14 +174,17 @@ def list_(
     """
     from envcheck.lookup import listing
 
-    typer.echo(listing(what, matrix or [], package=package, project=project, silent=silent), nl=False)
+    typer.echo(
+        listing(what, matrix or [], package=package, project=project, silent=silent), nl=False
+    )
     return 0
 
 
 @matrix_app.command()
 def validate(
     directories: Annotated[
-        Optional[list[str]], typer.Argument(metavar="[DIR]...", help="Matrix directories; none: the built-in one.")
+        list[str] | None,
+        typer.Argument(metavar="[DIR]...", help="Matrix directories; none: the built-in one."),
     ] = None,
 ) -> int:
     """

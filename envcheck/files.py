@@ -72,7 +72,9 @@ def read_text(path: str, what: str, limit: int = LIMIT) -> str:
     if data is None:
         raise SourceError(f"the {what} {shown} changes while it is read; try again when it is done")
     if len(data) > limit:
-        raise SourceError(f"the {what} {shown} is larger than {_size(limit)}; is it the right file?")
+        raise SourceError(
+            f"the {what} {shown} is larger than {_size(limit)}; is it the right file?"
+        )
     return _decode(data, f"the {what} {shown}")
 
 

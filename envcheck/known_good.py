@@ -73,7 +73,9 @@ def nearest(environment: Environment, matrix: Matrix, project: str | None) -> li
     return found
 
 
-def compare(candidate: Candidate, environment: Environment, matrix: Matrix) -> tuple[KnownGood, Mapping[str, Any]]:
+def compare(
+    candidate: Candidate, environment: Environment, matrix: Matrix
+) -> tuple[KnownGood, Mapping[str, Any]]:
     """
     Return a set as a report shows it, and its record.
     """

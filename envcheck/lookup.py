@@ -75,13 +75,24 @@ def _fix(fix: Mapping[str, Any]) -> str:
     if "packages" in fix:
         return " and ".join(fix["packages"])
     if "deepspeed-config" in fix:
-        return "DeepSpeed configuration: " + ", ".join(f"{path} = {value}" for path, value in fix["deepspeed-config"].items())
+        return "DeepSpeed configuration: " + ", ".join(
+            f"{path} = {value}" for path, value in fix["deepspeed-config"].items()
+        )
     return str(fix["advice"])
 
 
 def _evidence(item: Mapping[str, Any]) -> str:
-    parts = [item["kind"], item.get("date", ""), f"Python {item['python']}" if "python" in item else ""]
-    parts += [item.get("platform", ""), ", ".join(item.get("checks", ())), item.get("url", ""), item.get("note", "")]
+    parts = [
+        item["kind"],
+        item.get("date", ""),
+        f"Python {item['python']}" if "python" in item else "",
+    ]
+    parts += [
+        item.get("platform", ""),
+        ", ".join(item.get("checks", ())),
+        item.get("url", ""),
+        item.get("note", ""),
+    ]
     return " · ".join(filter(None, parts))
 
 
@@ -118,7 +129,12 @@ def _field(name: str, text: str) -> Iterator[Row]:
 
 
 def listing(
-    what: str, directories: Sequence[str], *, package: str | None = None, project: str | None = None, silent: bool = False
+    what: str,
+    directories: Sequence[str],
+    *,
+    package: str | None = None,
+    project: str | None = None,
+    silent: bool = False,
 ) -> str:
     """
     Return a list of the matrix's contents, a line each, sorted.

@@ -5,6 +5,7 @@ The `envcheck` command: the plain case at once, all else through typer.
 from __future__ import annotations
 
 import sys
+
 from envcheck import __version__
 
 TYPE_CHECKING = False  # importing typing for this would cost more than `--version` itself

@@ -49,16 +49,21 @@ class About(NamedTuple):
 
 ABOUT: Final[dict[str, About]] = {
     "python": About(
-        "Check the environment of this interpreter, or of the one in this prefix. It is never run.", "EXE_OR_PREFIX"
+        "Check the environment of this interpreter, or of the one in this prefix. It is never run.",
+        "EXE_OR_PREFIX",
     ),
     "path": About("Check this site-packages folder (repeatable).", "FOLDER"),
     "from_": About(
-        "Check a list: pip freeze, pinned requirements, pip list --format=json, or a JSON report of envcheck. "
-        "- reads standard input.",
+        "Check a list: pip freeze, pinned requirements, pip list --format=json, or a JSON report of "
+        "envcheck. - reads standard input.",
         "FILE",
     ),
-    "python_version": About("The Python that the environment has, where that can't be seen.", "X.Y"),
-    "project": About("The project that will be trained; `envcheck list projects` shows them.", "NAME"),
+    "python_version": About(
+        "The Python that the environment has, where that can't be seen.", "X.Y"
+    ),
+    "project": About(
+        "The project that will be trained; `envcheck list projects` shows them.", "NAME"
+    ),
     "matrix": About("A matrix directory on top of the built-in one (repeatable).", "DIR"),
     "deepspeed_config": About("The DeepSpeed configuration of the run.", "FILE"),
     "model_config": About("The model's config.json, or the folder it is in.", "FILE"),

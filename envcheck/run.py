@@ -47,7 +47,8 @@ def judge(environment: Environment, matrix: Matrix, options: CheckOptions) -> Re
     if not environment.packages:
         count = len(environment.untracked)
         raise SourceError(
-            f"{clean(environment.origin)}: none of its {count} packages is in the matrix, so there is nothing to say"
+            f"{clean(environment.origin)}: none of its {count} packages is in the matrix, "
+            "so there is nothing to say"
         )
     return audit(
         environment,
@@ -74,7 +75,9 @@ def read(options: CheckOptions, matrix: Matrix) -> Environment:
     if len(given) > 1:
         raise UsageError("only one of --python, --path and --from can be given")
     if options.python_version is not None and versions.version(options.python_version) is None:
-        raise UsageError(f"--python-version {clean(options.python_version)}: not a version; give one such as 3.10")
+        raise UsageError(
+            f"--python-version {clean(options.python_version)}: not a version; give one such as 3.10"
+        )
     if options.from_ is not None:
         environment = sources.file(options.from_, matrix.tracked, options.python_version)
     elif options.path:
@@ -104,7 +107,11 @@ def _project(name: str | None, environment: Environment, matrix: Matrix) -> str 
             from difflib import get_close_matches
 
             near = get_close_matches(name, matrix.projects(), 3)
-            hint = f"did you mean {' or '.join(near)}?" if near else "`envcheck list projects` shows them"
+            hint = (
+                f"did you mean {' or '.join(near)}?"
+                if near
+                else "`envcheck list projects` shows them"
+            )
             raise UsageError(f"--project {clean(name)}: no such project; {hint}")
         return name
     for distribution in (*environment.packages, *environment.untracked):
@@ -116,7 +123,7 @@ def _project(name: str | None, environment: Environment, matrix: Matrix) -> str 
 
 
 def _developed_here() -> str | None:
-    """Return the name in the `[project]` table of ./pyproject.toml; that file is optional, so is its being sound."""
+    """Return the `[project]` name in ./pyproject.toml; a file that isn't there or isn't sound has none."""
     try:
         with open("pyproject.toml", encoding="utf-8") as file:
             text = file.read(1 << 20)
@@ -156,7 +163,9 @@ def write(report: Report, options: CheckOptions) -> None:
         with open(options.output, "w", encoding="utf-8") as file:
             _write(report, options, file)
     except OSError as error:
-        raise SourceError(f"{clean(options.output)}: can't write the report: {error.strerror}") from error
+        raise SourceError(
+            f"{clean(options.output)}: can't write the report: {error.strerror}"
+        ) from error
 
 
 def _write(report: Report, options: CheckOptions, to: TextIO) -> None:

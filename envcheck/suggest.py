@@ -72,7 +72,9 @@ class Advisor(NamedTuple):
                 if settings is not None:
                     found[direction] = settings
                 continue
-            node, miss = self._reach(search, search.node(self.environment, self.hits), goal, _WORDS[direction])
+            node, miss = self._reach(
+                search, search.node(self.environment, self.hits), goal, _WORDS[direction]
+            )
             if node is not None and node.changes:
                 found[direction] = self._suggestion(node)
             nearest_miss = nearest_miss or miss
@@ -95,7 +97,9 @@ class Advisor(NamedTuple):
         """Tell whether a warning is something that versions or settings can remove."""
         return hit.severity == "warning" and isinstance(hit.subject, (Cause, Breach))
 
-    def _reach(self, search: Search, start: Node, goal: frozenset[str], directions: str) -> tuple[Node | None, Node]:
+    def _reach(
+        self, search: Search, start: Node, goal: frozenset[str], directions: str
+    ) -> tuple[Node | None, Node]:
         """Search for a node without the goal's hits, without any error, and without a new warning."""
         before = {hit.id for hit in self.hits}
 
@@ -122,7 +126,9 @@ class Advisor(NamedTuple):
             fix = next((each["deepspeed-config"] for each in fixes if "deepspeed-config" in each), None)
             if fix is None:
                 return None
-            settings.update({path: None if value == "absent" else _json_text(value) for path, value in fix.items()})
+            settings.update(
+                {path: None if value == "absent" else _json_text(value) for path, value in fix.items()}
+            )
         after = self.hits
         if self.environment.deepspeed_config is not None:
             config = applied(self.environment.deepspeed_config, settings)
@@ -153,7 +159,9 @@ class Advisor(NamedTuple):
                 package = self.environment.packages.get(pin.name)
                 if package is None or versions.satisfies(package.version, pin.specifier):
                     continue
-                target = search.closest(pin.name, pin.specifier, "down up") or _exact(pin.specifier, self, pin.name)
+                target = search.closest(pin.name, pin.specifier, "down up") or _exact(
+                    pin.specifier, self, pin.name
+                )
                 if target is None or pin.name in self.keep:
                     changes.clear()
                     break
@@ -207,7 +215,12 @@ class Advisor(NamedTuple):
 
 def _exact(specifier: str, advisor: Advisor, name: NormalizedName) -> Any:
     """Take an exact pin at its word where no releases of the package are known."""
-    if not specifier.startswith("==") or specifier.endswith(".*") or "," in specifier or advisor.matrix.releases(name):
+    if (
+        not specifier.startswith("==")
+        or specifier.endswith(".*")
+        or "," in specifier
+        or advisor.matrix.releases(name)
+    ):
         return None
     return versions.version(specifier[2:])
 

@@ -180,7 +180,9 @@ def _clauses(specifier: str) -> tuple[tuple[str, Version | str], ...]:
             family = ".".join(map(str, parsed.release[:-1]))
             clauses.append(("==", f"{parsed.epoch}!{family}"))
         else:
-            clauses.append((operator, f"{parsed.epoch}!{operand[:-2].split('!')[-1].lstrip('v')}" if prefix else parsed))
+            clauses.append(
+                (operator, f"{parsed.epoch}!{operand[:-2].split('!')[-1].lstrip('v')}" if prefix else parsed)
+            )
     return tuple(clauses)
 
 

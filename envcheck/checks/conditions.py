@@ -76,7 +76,7 @@ def _setting(path: str, wanted: Sequence[str], value: Any) -> _Part:
     if value is _ABSENT:
         return "absent" in wanted, f"{path} is not set"
     if value == "auto" and "auto" not in wanted and "present" not in wanted:
-        return None, f"{path} is \"auto\": what the trainer fills in decides"
+        return None, f'{path} is "auto": what the trainer fills in decides'
     return any(_matches(each, value) for each in wanted), f"{path} is {_as_text(value)}"
 
 

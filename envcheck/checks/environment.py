@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Oddity
 
-_SEVERITY = {"duplicate": "warning", "shadowed": "warning", "unreadable": "warning", "leftover": "info", "unpinned": "info"}
+_SEVERITY = {
+    "duplicate": "warning",
+    "shadowed": "warning",
+    "unreadable": "warning",
+    "leftover": "info",
+    "unpinned": "info",
+}
 _TITLE = {
     "duplicate": "{subject} is installed more than once",
     "shadowed": "{subject} hides another installation",
@@ -51,7 +57,9 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
         severity=hit.severity,
         certainty="certain",
         packages={
-            name: str(known[name].version) if name in known and known[name].version else environment.untracked.get(name)
+            name: str(known[name].version)
+            if name in known and known[name].version
+            else environment.untracked.get(name)
             for name in oddity.packages
         },
         title=title,

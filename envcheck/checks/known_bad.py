@@ -87,7 +87,11 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
     record = cause.record()
     verify = ""
     if cause.unknown:
-        options = [option for fact, option in _OPTIONS.items() if any(text.startswith(fact) for text in cause.unknown)]
+        options = [
+            option
+            for fact, option in _OPTIONS.items()
+            if any(text.startswith(fact) for text in cause.unknown)
+        ]
         verify = record.get("verify") or f"Look at {'; '.join(cause.unknown)}."
         if options:
             verify += f" (Give {' and '.join(options)}.)"

@@ -59,12 +59,15 @@ def to_dict(report: Report) -> dict[str, Any]:
             "id": near.id,
             "exact": near.exact,
             "differs": [
-                {"package": each.package, "installed": each.installed, "set": each.wanted} for each in near.differs
+                {"package": each.package, "installed": each.installed, "set": each.wanted}
+                for each in near.differs
             ],
         },
         "findings": [_finding(finding) for finding in report.findings],
         "suggestions": [_suggestion(suggestion) for suggestion in report.suggestions],
-        "unresolved": [{"id": identifier, "in_the_way": reason} for identifier, reason in report.unresolved],
+        "unresolved": [
+            {"id": identifier, "in_the_way": reason} for identifier, reason in report.unresolved
+        ],
         "ignored": [finding.id for finding in report.ignored],
         "summary": {
             severity: sum(1 for finding in report.findings if finding.severity == severity)
@@ -101,7 +104,11 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
             for change in suggestion.changes
         ],
         "settings": [
-            {"path": path, "value": None if value is None else json.loads(value), "remove": value is None}
+            {
+                "path": path,
+                "value": None if value is None else json.loads(value),
+                "remove": value is None,
+            }
             for path, value in suggestion.settings
         ],
         "resolves": list(suggestion.resolves),

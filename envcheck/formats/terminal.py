@@ -40,6 +40,8 @@ def write(rows: Iterable[Row], to: TextIO) -> None:
     """
     Write rows with colours; texts are taken literally, never as markup.
     """
-    console = Console(file=to, theme=_THEME, force_terminal=True, highlight=False, markup=False, emoji=False)
+    console = Console(
+        file=to, theme=_THEME, force_terminal=True, highlight=False, markup=False, emoji=False
+    )
     for row in rows:
         console.print(Text.assemble(*row), soft_wrap=True)

@@ -38,7 +38,9 @@ def plain(rows: Iterable[Row]) -> str:
     """
     Join rows without any style.
     """
-    return "".join(_unlike_a_command("".join(text for text, _ in row)).rstrip() + "\n" for row in rows)
+    return "".join(
+        _unlike_a_command("".join(text for text, _ in row)).rstrip() + "\n" for row in rows
+    )
 
 
 def _unlike_a_command(line: str) -> str:
@@ -48,7 +50,9 @@ def _unlike_a_command(line: str) -> str:
     return line
 
 
-def rows(report: Report, *, width: int = WIDTH, quiet: bool = False, verbose: bool = False) -> Iterator[Row]:
+def rows(
+    report: Report, *, width: int = WIDTH, quiet: bool = False, verbose: bool = False
+) -> Iterator[Row]:
     """
     Yield the report's rows.
 
@@ -60,10 +64,11 @@ def rows(report: Report, *, width: int = WIDTH, quiet: bool = False, verbose: bo
     if quiet:
         yield _verdict(report)
         return
-    yield (("Checked  ", "label"), (visible(_checked(report)), "strong"))
-    yield (("Matrix   ", "label"), (_matrix(report), ""))
+    yield (("Checked  ", "label"), (visible(report.environment.origin), "strong"))
+    yield from wrapped(_INDENT, _checked(report), width)
+    yield from wrapped("Matrix   ", _matrix(report), width, head_style="label")
     if report.project:
-        yield (("Project  ", "label"), (visible(report.project), ""))
+        yield from wrapped("Project  ", report.project, width, head_style="label")
     notes = 0
     for finding in report.findings:
         if finding.severity == "info" and not verbose:
@@ -73,7 +78,7 @@ def rows(report: Report, *, width: int = WIDTH, quiet: bool = False, verbose: bo
         yield from _finding(finding, width, in_full=verbose or finding.severity == "error")
     if notes:
         yield ()
-        yield ((f"{notes} more {'is' if notes == 1 else 'are'} only worth knowing: -v shows {'it' if notes == 1 else 'them'}.", "label"),)
+        yield ((f"INFO     {notes} more worth knowing: -v shows all", "label"),)
     yield from _suggestions(report, width)
     yield ()
     yield _verdict(report)
@@ -81,25 +86,32 @@ def rows(report: Report, *, width: int = WIDTH, quiet: bool = False, verbose: bo
 
 def _checked(report: Report) -> str:
     environment = report.environment
-    count = len(environment.packages) + len(environment.untracked)
-    python = f"Python {environment.python}" if environment.python else "Python unknown"
+    known = len(environment.packages)
     kind = _KINDS.get(environment.kind, environment.kind)
-    return f"{environment.origin} ({kind}, {python}, {count} packages, {len(environment.packages)} in the matrix)"
+    facts = [kind, f"Python {environment.python}" if environment.python else "Python unknown"]
+    if environment.cuda:
+        facts.append(f"torch for CUDA {environment.cuda}")
+    facts.append(f"{known + len(environment.untracked)} packages, {known} of them in the matrix")
+    return ", ".join(facts)
 
 
 def _matrix(report: Report) -> str:
     about = report.matrix
-    sources = [visible(source) for source in about["sources"]]
-    return f"{about['date']}, {about['entries']} entries, {about['sets']} known-good sets ({', '.join(sources)})"
+    sources = "" if len(about["sources"]) == 1 else f" ({', '.join(about['sources'])})"
+    return f"{about['date']}, {about['entries']} entries, {about['sets']} known-good sets{sources}"
 
 
 def _finding(finding: Finding, width: int, *, in_full: bool) -> Iterator[Row]:
     head = finding.severity.upper()
-    yield from wrapped(f"{head:<9}", finding.title, width, head_style=finding.severity, style="strong")
+    yield from wrapped(
+        f"{head:<9}", finding.title, width, head_style=finding.severity, style="strong"
+    )
     if finding.silent:
         text = "SILENT: no exception is raised; the run goes on with wrong results, or hangs."
         yield from wrapped(_INDENT, text, width, style="silent")
-    versions = ", ".join(f"{name} {version or '(not installed)'}" for name, version in finding.packages.items())
+    versions = ", ".join(
+        f"{name} {version or '(not installed)'}" for name, version in finding.packages.items()
+    )
     if versions:
         certain = "certain" if finding.certainty == "certain" else "needs verification"
         because = "".join(f"; {text}" for text in finding.because)
@@ -120,12 +132,17 @@ def _suggestions(report: Report, width: int) -> Iterator[Row]:
     if report.suggestions:
         yield ()
         several = len(report.suggestions) > 1
-        yield (("What to do", "strong"), (" (each of these alone is enough)" if several else "", "label"))
+        yield (
+            ("What to do", "strong"),
+            (" (each of these alone is enough)" if several else "", "label"),
+        )
     for number, suggestion in enumerate(report.suggestions, 1):
         yield from _suggestion(number, suggestion, width)
     for identifier, reason in report.unresolved:
         yield ()
-        yield from wrapped("", f"No change of versions removes {identifier}: {reason}.", width, style="error")
+        yield from wrapped(
+            "", f"No change of versions removes {identifier}: {reason}.", width, style="error"
+        )
 
 
 def _suggestion(number: int, suggestion: Suggestion, width: int) -> Iterator[Row]:
@@ -140,13 +157,21 @@ def _suggestion(number: int, suggestion: Suggestion, width: int) -> Iterator[Row
     longest = max((len(change.package) for change in suggestion.changes), default=0)
     for change in suggestion.changes:
         before = change.before or "not installed"
-        yield ((f"     {change.package:<{longest}}  {before} -> ", ""), (str(change.after or "removed"), "strong"))
+        yield (
+            (f"     {change.package:<{longest}}  {before} -> ", ""),
+            (str(change.after or "removed"), "strong"),
+        )
     for path, value in suggestion.settings:
-        yield ((f"     {visible(path)} ", ""), ("is to be removed" if value is None else f"= {visible(value)}", "strong"))
+        yield (
+            (f"     {visible(path)} ", ""),
+            ("is to be removed" if value is None else f"= {visible(value)}", "strong"),
+        )
     if suggestion.note:
         yield from wrapped("     ", suggestion.note, width)
     if suggestion.remaining:
-        yield from wrapped("     ", f"stays: {', '.join(suggestion.remaining)}", width, style="label")
+        yield from wrapped(
+            "     ", f"stays: {', '.join(suggestion.remaining)}", width, style="label"
+        )
     if suggestion.command:
         yield (("     ", ""), (suggestion.command, "command"))
 
@@ -165,13 +190,15 @@ def _verdict(report: Report) -> Row:
     if report.verdict == "known-good" and near:
         text += f", and these are the versions of {near.id}"
     elif near:
-        text += f"; nearest known-good set: {near.id}"
+        text += f"; nearest known-good: {near.id}"
     if report.ignored:
         text += f"; {len(report.ignored)} ignored"
     return ((f"{report.verdict}", report.verdict), (f": {visible(text)}", ""))
 
 
-def wrapped(first: str, text: str, width: int, *, head_style: str = "", style: str = "") -> Iterator[Row]:
+def wrapped(
+    first: str, text: str, width: int, *, head_style: str = "", style: str = ""
+) -> Iterator[Row]:
     """
     Wrap prose with a hanging indent; a word longer than the line (an address) stays whole.
     """

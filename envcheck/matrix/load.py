@@ -119,7 +119,7 @@ def _add(content: Content, folder: str, stem: str, file: str, node: Node, data: 
     sets = node.value["sets"].value
     for record, item in zip(data["sets"], sets, strict=True):
         assert isinstance(item, Node)
-        if record["id"].partition("@")[0] != stem and not record["id"].startswith(f"{stem}-"):
+        if not record["id"].startswith(stem):
             yield Problem(file, item.line, f"the id {record['id']!r} must start with {stem!r}, the project's name")
         if record["id"] in content.places:
             yield Problem(file, item.line, _used_twice(record["id"], content))

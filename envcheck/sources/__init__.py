@@ -17,7 +17,7 @@ from envcheck.model import Environment
 from envcheck.sources import cuda, layout, location, site_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -25,14 +25,16 @@ _PIP: Final = cast("NormalizedName", "pip")
 _TORCH: Final = cast("NormalizedName", "torch")
 
 
-def active(tracked: Container[NormalizedName], environ: Mapping[str, str] = os.environ) -> Environment:
+def active(
+    tracked: Container[NormalizedName], environ: Mapping[str, str] = os.environ
+) -> Environment:
     """
     Read the environment that is active in this shell, else the one envcheck runs in.
 
     Raises:
         SourceError: It isn't there, or nothing is installed in it.
     """
-    return _environment(location.active(environ), tracked)
+    return _environment(lambda: location.active(environ), tracked)
 
 
 def interpreter(
@@ -49,7 +51,7 @@ def interpreter(
     Raises:
         SourceError: It isn't there, is no Python environment, or nothing is installed in it.
     """
-    return _environment(location.interpreter(target, environ), tracked)
+    return _environment(lambda: location.interpreter(target, environ), tracked)
 
 
 def paths(folders: Sequence[str], tracked: Container[NormalizedName]) -> Environment:
@@ -59,7 +61,7 @@ def paths(folders: Sequence[str], tracked: Container[NormalizedName]) -> Environ
     Raises:
         SourceError: One of them isn't a folder, or nothing is installed in any.
     """
-    return _environment(location.folders(folders), tracked)
+    return _environment(lambda: location.folders(folders), tracked)
 
 
 def file(path: str, tracked: Container[NormalizedName], python: str | None = None) -> Environment:
@@ -85,7 +87,13 @@ def file(path: str, tracked: Container[NormalizedName], python: str | None = Non
     raise SourceError(f"{clean(path)} is no list of packages that envcheck knows: {known}")
 
 
-def _environment(where: layout.Location, tracked: Container[NormalizedName]) -> Environment:
+def _environment(
+    find: Callable[[], layout.Location], tracked: Container[NormalizedName]
+) -> Environment:
+    try:
+        where = find()
+    except OSError as error:  # such as a working directory that is gone
+        raise SourceError(f"cannot look for the environment: {error.strerror}") from None
     found = site_packages.scan(where.before, where.site, tracked)
     if not (found.packages or found.untracked):
         looked = ", ".join(found.folders) or "no site-packages folder there"

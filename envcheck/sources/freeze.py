@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 NAME: Final = "pip freeze, requirements with pinned versions"
 
-_EDITABLE: Final = re.compile(r"# Editable [^()]*\((?P<name>[\w.-]+?)={2,3}(?P<version>[^()\s=]+)\)")
+_EDITABLE: Final = re.compile(
+    r"# Editable [^()]*\((?P<name>[\w.-]+?)={2,3}(?P<version>[^()\s=]+)\)"
+)
 _EGG: Final = re.compile(r"[#&]egg=([A-Za-z0-9][\w.-]*)")
 _PIN: Final = re.compile(r"={2,3}([^,]+)")
 _VCS: Final = ("git+", "hg+", "svn+", "bzr+")
@@ -44,7 +46,9 @@ def recognises(path: str, text: str) -> bool:  # noqa: ARG001
     return text.lstrip()[:1] not in {"{", "["}
 
 
-def read(path: str, text: str, tracked: Container[NormalizedName], python: str | None = None) -> Environment:
+def read(
+    path: str, text: str, tracked: Container[NormalizedName], python: str | None = None
+) -> Environment:
     """
     Return the packages that the lines pin; of a package that is listed twice, the last.
 

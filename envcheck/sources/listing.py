@@ -37,7 +37,9 @@ class Listing:
         self.oddities: list[Oddity] = []
         self.skipped = 0
 
-    def add(self, name: str, version: str, where: str, origin: str = "index", reference: str = "") -> None:
+    def add(
+        self, name: str, version: str, where: str, origin: str = "index", reference: str = ""
+    ) -> None:
         """
         Add a package; one that is there already is replaced, and an oddity says so.
         """
@@ -48,11 +50,14 @@ class Listing:
         parsed = versions.version(version) if 0 < len(version) <= _VERSION_LENGTH else None
         if version and parsed is None:
             self.odd("unreadable", where, f"{clip(version)} is no version by PEP 440", normal)
-        package = Package(name=normal, version=parsed, location=where, origin=origin, reference=reference)
+        package = Package(
+            name=normal, version=parsed, location=where, origin=origin, reference=reference
+        )
         earlier = self.packages.get(normal)
         if earlier is not None and (earlier.version, earlier.origin) != (parsed, origin):
             both = " and ".join(
-                f"{each.version or 'an unknown version'} ({each.location})" for each in (earlier, package)
+                f"{each.version or 'an unknown version'} ({each.location})"
+                for each in (earlier, package)
             )
             detail = f"it is listed twice, as {both}; the last is taken, but pip would refuse it"
             self.oddities.append(Oddity("duplicate", normal, detail, (normal,)))

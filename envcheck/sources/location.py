@@ -67,7 +67,9 @@ def interpreter(target: str, environ: Mapping[str, str]) -> Location:
         path = pyenv.resolve(path, environ)
     where = _of_executable(path, environ)
     if where is None:
-        raise SourceError(f"{shown} does not lead to a Python environment; give the environment's folder")
+        raise SourceError(
+            f"{shown} does not lead to a Python environment; give the environment's folder"
+        )
     where.origin = target
     where.executable = os.path.abspath(path)
     return where

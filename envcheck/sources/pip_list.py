@@ -28,7 +28,9 @@ def recognises(path: str, text: str) -> bool:  # noqa: ARG001
     return text.lstrip()[:1] == "["
 
 
-def read(path: str, text: str, tracked: Container[NormalizedName], python: str | None = None) -> Environment:
+def read(
+    path: str, text: str, tracked: Container[NormalizedName], python: str | None = None
+) -> Environment:
     """
     Return the packages of the array; an element that isn't one is an oddity.
 

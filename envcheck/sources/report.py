@@ -5,9 +5,10 @@ envcheck's own JSON report, schema `envcheck-report/1`.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-from envcheck.clean import clean
+from envcheck.clean import clean, clip
 from envcheck.errors import SourceError
 from envcheck.sources.listing import Listing
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 NAME: Final = "an envcheck report (--format json)"
 _SCHEMA: Final = "envcheck-report/1"
+_ORIGINS: Final = ("index", "editable", "vcs", "file")
+_PLATFORMS: Final = ("linux", "darwin", "win32")
+_LONG: Final = 20
 
 
 def recognises(path: str, text: str) -> bool:  # noqa: ARG001
@@ -29,7 +33,9 @@ def recognises(path: str, text: str) -> bool:  # noqa: ARG001
     return text.lstrip()[:1] == "{"
 
 
-def read(path: str, text: str, tracked: Container[NormalizedName], python: str | None = None) -> Environment:
+def read(
+    path: str, text: str, tracked: Container[NormalizedName], python: str | None = None
+) -> Environment:
     """
     Return the environment that the report was about, as far as the report tells.
 
@@ -50,20 +56,26 @@ def read(path: str, text: str, tracked: Container[NormalizedName], python: str |
         raise SourceError(f"{shown} is not valid JSON: {clean(str(error))}") from None
     schema = data.get("schema")
     if schema != _SCHEMA:
-        said = f"says {clean(str(schema))[:60]}" if schema else "has no schema"
+        said = f"says {clip(str(schema))}" if schema else "has no schema"
         raise SourceError(f"{shown} is JSON, but no envcheck report: it {said}, not {_SCHEMA}")
     facts = _object(data, "environment")
+    elsewhere = _object(facts, "not-from-index")
     for name, version in _object(facts, "packages").items():
         if isinstance(version, str) or version is None:
-            listing.add(name, version or "", name)
+            source = _object(elsewhere, name)
+            origin = _known(source, "origin", _ORIGINS) or "index"
+            reference = source.get("reference")
+            said = reference if isinstance(reference, str) else ""
+            listing.add(name, version or "", name, origin, said)
         else:
             listing.odd("unreadable", name, "its version is not text")
-    release = python or _text(facts, "python")
+    release = python or _version(facts, "python")
     found = listing.environment("report", release, "a report with packages")
+    cuda = "" if facts.get("cuda") == "" else _version(facts, "cuda")
     return found._replace(
-        platform=_text(facts, "platform"),
-        cuda=found.cuda if found.cuda is not None else _text(facts, "cuda"),
-        gpu=_text(facts, "gpu"),
+        platform=_known(facts, "platform", _PLATFORMS),
+        cuda=cuda if found.cuda is None else found.cuda,
+        gpu=_version(facts, "gpu"),
     )
 
 
@@ -72,6 +84,14 @@ def _object(data: dict[str, Any], key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _text(data: dict[str, Any], key: str) -> str | None:
+def _known(data: dict[str, Any], key: str, words: tuple[str, ...]) -> str | None:
     value = data.get(key)
-    return value if isinstance(value, str) else None
+    return value if value in words else None
+
+
+def _version(data: dict[str, Any], key: str) -> str | None:
+    """Return a text of numbers with dots; anything else counts as not known."""
+    value = data.get(key)
+    if not isinstance(value, str) or len(value) > _LONG:
+        return None
+    return value if re.fullmatch(r"\d+(?:\.\d+)*", value, re.ASCII) else None

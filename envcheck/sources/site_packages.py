@@ -178,7 +178,9 @@ class Scan:
         )
         self._candidates.setdefault(name, []).append((package, text, not meta.problem))
 
-    def _duplicates(self, name: NormalizedName, winner: _Candidate, candidates: list[_Candidate]) -> None:
+    def _duplicates(
+        self, name: NormalizedName, winner: _Candidate, candidates: list[_Candidate]
+    ) -> None:
         package, version, _ = winner
         others = [each for each in candidates if each[1] != version]
         if not others:
