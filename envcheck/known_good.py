@@ -26,8 +26,11 @@ CORE: Final = cast(
 """The packages that make a training stack: a set can vouch for an environment only if it names
 every one of these that is installed, and a difference in one of them weighs double."""
 
-_SHARED_CORE = 2
-"""A set that agrees on fewer core packages says nothing about this environment."""
+_LOOKED_AT: Final = 8
+
+_SHARED_CORE: Final = 2
+"""A set that agrees on fewer core packages, or on fewer than half of those that are installed, says
+nothing about this environment."""
 
 
 class Candidate(NamedTuple):
@@ -45,32 +48,47 @@ class Candidate(NamedTuple):
 
 def nearest(environment: Environment, matrix: Matrix, project: str | None) -> list[Candidate]:
     """
-    Return the sets by distance, nearest first; with a project, only its own.
+    Return the nearest sets, nearest first, at most so many as a suggestion may look at.
+
+    With a project, only its own are considered. The core packages choose which sets are looked at in
+    full: reading every set would cost more than all the rest of a check.
     """
-    pinned: dict[tuple[int, int], list[float]] = {}
-    for name, package in environment.packages.items():
-        weight = 2.0 if name in CORE else 1.0
+    installed = environment.packages
+    core = [name for name in CORE if name in installed]
+    tallies: dict[tuple[int, int], list[int]] = {}
+    for name in core:
         for specifier, numbers in matrix.pins(name):
-            agrees = versions.satisfies(package.version, specifier) is True
+            agrees = versions.satisfies(installed[name].version, specifier) is True
             for number in numbers:
-                tally = pinned.setdefault(number, [0.0, 0, 0, 0])
-                tally[0] += 0.0 if agrees else weight
+                tally = tallies.setdefault(number, [0, 0])
+                tally[0] += 1
                 tally[1] += agrees
-                if weight > 1:
-                    tally[2] += 1
-                    tally[3] += agrees
-    own = None
-    if project is not None:
-        own = set((matrix.project(project) or {"numbers": ()})["numbers"])
-    core = sum(1 for name in CORE if name in environment.packages)
+    enough = max(_SHARED_CORE, (len(core) + 1) // 2)
+    own = set((matrix.project(project) or {"numbers": ()})["numbers"]) if project is not None else None
     found = [
-        Candidate(distance + 1.5 * (core - named), agreeing, number, named == core)
-        for number, (distance, _, named, agreeing) in pinned.items()
-        if (number in own if own is not None else agreeing >= _SHARED_CORE)
+        Candidate(2.0 * (named - agreeing) + 1.5 * (len(core) - named), agreeing, number, named == len(core))
+        for number, (named, agreeing) in tallies.items()
+        if (number in own if own is not None else agreeing >= enough)
     ]
-    # Of equally near sets the one that agrees on more, then the newest: numbers rise with time.
-    found.sort(key=lambda each: (each.distance, -each.agreeing, (-each.number[0], -each.number[1])))
-    return found
+    found.sort(key=_nearness)
+    return sorted((_in_full(each, environment, matrix) for each in found[:_LOOKED_AT]), key=_nearness)
+
+
+def _nearness(candidate: Candidate) -> tuple[float, int, tuple[int, int]]:
+    """Of equally near sets the one that agrees on more, then the newest: numbers rise with time."""
+    layer, number = candidate.number
+    return candidate.distance, -candidate.agreeing, (-layer, -number)
+
+
+def _in_full(candidate: Candidate, environment: Environment, matrix: Matrix) -> Candidate:
+    """Add to a candidate's distance what lies outside of the core."""
+    differing = 0
+    for text in matrix.known_good(candidate.number)["packages"]:
+        pin = versions.requirement(text)
+        package = environment.packages.get(pin.name)
+        if package is not None and pin.name not in CORE:
+            differing += versions.satisfies(package.version, pin.specifier) is not True
+    return candidate._replace(distance=candidate.distance + differing)
 
 
 def compare(

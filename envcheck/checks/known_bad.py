@@ -75,6 +75,8 @@ def hits(environment: Environment, matrix: Matrix, about: Collection[NormalizedN
             severity = rule.severity
             if unknown:
                 severity = SEVERITIES[max(0, SEVERITIES.index(severity) - 1)]
+                if "gpu" in rule.facts and environment.gpu is None:
+                    severity = "info"  # most people have another one
             cause = Cause(layer, rule, outcome.because if outcome else (), tuple(unknown))
             yield Hit(rule.id, severity, not unknown, tuple(pin[0] for pin in rule.packages), cause)
 

@@ -70,12 +70,19 @@ def _wanted(root: str, environ: Mapping[str, str]) -> tuple[list[str], str]:
 
 
 def _version_files(root: str, environ: Mapping[str, str]) -> Iterator[str]:
-    for start in filter(None, (environ.get("PYENV_DIR"), os.getcwd())):
+    for start in filter(None, (environ.get("PYENV_DIR"), _here())):
         folder, parent = "", os.path.abspath(start)
         while folder != parent:
             folder, parent = parent, os.path.dirname(parent)
             yield os.path.join(folder, ".python-version")
     yield os.path.join(root, "version")
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it is gone
+        return ""
 
 
 def _candidates(root: str, version: str, name: str, environ: Mapping[str, str]) -> Iterator[str]:
