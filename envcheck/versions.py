@@ -4,29 +4,37 @@ Names, requirements and version specifiers, at the price a start-up check can pa
 `packaging.version` is the one part of packaging imported here: its specifiers and markers cost more
 than a whole check. Specifiers follow PEP 440 as `packaging` implements it with `prereleases=True`,
 since an installed pre-release is a fact, not a candidate; tests hold the two against each other.
-A local label never decides: `2.5.1+cu124` is `2.5.1`, unless the specifier itself names a label.
+
+A local label never decides unless the specifier itself names one: `2.5.1+cu124` is `2.5.1`. That is
+the one difference on purpose: `packaging` keeps `2.5.0+cu124` out of `>2.5.0rc1`, where PEP 440 keeps
+out of `>V` only the labelled builds of V itself.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, cast
+from functools import cache
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from packaging.version import InvalidVersion, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from packaging.utils import NormalizedName
 
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _REQUIREMENT = re.compile(
-    r"\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[(?P<extras>[^\[\]]*)\])?\s*"
-    r"(?:@\s*(?P<url>[^\s;]+)\s*|\(?(?P<specifier>[^();@\[\]]*)\)?\s*)(?:;\s*(?P<marker>.*))?\Z",
+    rf"\s*(?P<name>{_NAME})\s*"
+    rf"(?:\[\s*(?P<extras>(?:{_NAME}(?:\s*,\s*{_NAME})*)?)\s*\]\s*)?"
+    r"(?:@\s*(?P<url>\S+)(?:\s+|\Z)|\((?P<inside>[^()]*)\)\s*|(?P<bare>[^();@\[\]]*))"
+    r"(?:;\s*(?P<marker>\S.*))?\Z",
     re.DOTALL,
 )
-_CLAUSE = re.compile(r"\s*(===|~=|==|!=|<=|>=|<|>)\s*([^\s,]+)\s*\Z")
+_CLAUSE = re.compile(r"(===|~=|==|!=|<=|>=|<|>)\s*(\S+)\Z")
 _SEPARATORS = re.compile(r"[-_.]+")
+_SPACE = re.compile(r"\s+")
 
 
 class Requirement(NamedTuple):
@@ -56,32 +64,44 @@ def normalize(name: str) -> NormalizedName:
     return cast("NormalizedName", _SEPARATORS.sub("-", name).lower())
 
 
-@lru_cache(maxsize=None)
+@cache
 def requirement(text: str) -> Requirement:
     """
-    Split a PEP 508 requirement.
+    Split a PEP 508 requirement; its marker is not judged.
 
     Raises:
         ValueError: The text is no requirement, or its specifier no PEP 440 specifier.
 
-    >>> requirement('Tokenizers (>=0.14,<0.19) ; python_version >= "3.8"')
-    Requirement(name='tokenizers', specifier='>=0.14,<0.19', marker='python_version >= "3.8"', extras='', url='')
+    >>> requirement('Tokenizers (>=0.14, <0.19) ; python_version >= "3.8"')[:3]
+    ('tokenizers', '>=0.14,<0.19', 'python_version >= "3.8"')
     """
     found = _REQUIREMENT.match(text)
     if found is None:
         raise ValueError(f"not a requirement: {text!r}")
-    specifier = "".join((found["specifier"] or "").split())
-    _clauses(specifier)
     return Requirement(
         normalize(found["name"]),
-        specifier,
-        (found["marker"] or "").strip(),
-        (found["extras"] or "").replace(" ", ""),
+        specifier(found["inside"] or found["bare"] or ""),
+        (found["marker"] or "").rstrip(),
+        _SPACE.sub("", found["extras"] or ""),
         found["url"] or "",
     )
 
 
-@lru_cache(maxsize=None)
+def specifier(text: str) -> str:
+    """
+    Return a PEP 440 specifier without its white space; the empty one is none that excludes anything.
+
+    Raises:
+        ValueError: It isn't one.
+
+    >>> specifier(" >= 2.0, <2.6 ")
+    '>=2.0,<2.6'
+    """
+    _clauses(text)
+    return ",".join(_SPACE.sub("", part) for part in text.split(",") if part.strip())
+
+
+@cache
 def version(text: str) -> Version | None:
     """
     Return the PEP 440 version, or `None` where the text is none.
@@ -92,7 +112,7 @@ def version(text: str) -> Version | None:
         return None
 
 
-@lru_cache(maxsize=None)
+@cache
 def public(of: Version) -> Version:
     """
     Return a version without its local label.
@@ -100,7 +120,7 @@ def public(of: Version) -> Version:
     return Version(of.public) if of.local else of
 
 
-@lru_cache(maxsize=None)
+@cache
 def contains(specifier: str, installed: Version) -> bool:
     """
     Tell whether an installed version satisfies a specifier; the empty one admits every version.
@@ -124,88 +144,119 @@ def marker_holds(marker: str, python: str | None, platform: str | None) -> bool 
     """
     Evaluate a PEP 508 marker for the environment that is checked, never for the running one.
 
+    Args:
+        python: `3.10` or `3.10.13`; `None`: not known.
+        platform: linux | darwin | win32; `None`: not known.
+
     Returns:
-        `None` when the marker asks for a fact that isn't known, or can't be read.
+        `None` where it depends on a fact that isn't known, or can't be read.
     """
     if not marker:
         return True
-    from packaging.markers import InvalidMarker, Marker, UndefinedComparison
+    from packaging.markers import Marker
 
-    facts = _marker_facts(python, platform)
-    unknown = {"python_version", "python_full_version", "sys_platform", "platform_system", "os_name"}
-    unknown -= facts.keys()
-    if any(name in marker for name in unknown):
+    if "platform_release" in marker or "platform_version" in marker:
         return None
     try:
-        return Marker(marker).evaluate({"extra": "", **facts})
-    except (InvalidMarker, UndefinedComparison, InvalidVersion):
+        parsed = Marker(marker)
+        answers = {parsed.evaluate(facts) for facts in _possible(marker, python, platform)}
+    except ValueError:  # what packaging raises on a marker or a version that is none
         return None
+    return answers.pop() if len(answers) == 1 else None
 
 
-def _marker_facts(python: str | None, platform: str | None) -> Mapping[str, str]:
-    facts = {}
-    if python is not None:
-        facts["python_version"] = ".".join(python.split(".")[:2])
-        facts["python_full_version"] = python if python.count(".") > 1 else f"{python}.0"
-    systems = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
-    if platform in systems:
-        facts["sys_platform"] = platform
-        facts["platform_system"] = systems[platform]
-        facts["os_name"] = "nt" if platform == "win32" else "posix"
-    return facts
+_PYTHONS: Final = tuple(f"3.{minor}" for minor in range(7, 17))
+_SYSTEMS: Final = {
+    "linux": ("Linux", "posix"),
+    "darwin": ("Darwin", "posix"),
+    "win32": ("Windows", "nt"),
+}
+_MACHINES: Final = ("x86_64", "aarch64", "arm64", "AMD64")
 
 
-@lru_cache(maxsize=None)
-def _clauses(specifier: str) -> tuple[tuple[str, Version | str], ...]:
-    """Split a specifier; an operand is text only for `===` and for a prefix (`4.46.*`)."""
-    clauses: list[tuple[str, Version | str]] = []
+def _possible(marker: str, python: str | None, platform: str | None) -> Iterator[dict[str, str]]:
+    """Yield everything that the facts a marker asks for may be, as far as they aren't known."""
+    pythons = [python or "3.0"]
+    if "python_" in marker or "implementation_version" in marker:
+        pythons = [python] if python else list(_PYTHONS)
+        pythons = [
+            full
+            for each in pythons
+            for full in ([each] if each.count(".") > 1 else [f"{each}.0", f"{each}.99"])
+        ]
+    systems = [platform] if platform in _SYSTEMS else list(_SYSTEMS)
+    machines = _MACHINES if "platform_machine" in marker else _MACHINES[:1]
+    for full, system, machine in product(pythons, systems, machines):
+        yield {
+            "python_version": ".".join(full.split(".")[:2]),
+            "python_full_version": full,
+            "implementation_version": full,
+            "implementation_name": "cpython",
+            "platform_python_implementation": "CPython",
+            "sys_platform": system,
+            "platform_system": _SYSTEMS[system][0],
+            "os_name": _SYSTEMS[system][1],
+            "platform_machine": machine,
+            "extra": "",
+        }
+
+
+_Clause = tuple[str, Any]
+"""An operator and its operand: a version; `===` has text; `==.*` and `!=.*` have (epoch, release)."""
+
+
+@cache
+def _clauses(specifier: str) -> tuple[_Clause, ...]:
+    clauses: list[_Clause] = []
     for text in filter(None, (part.strip() for part in specifier.split(","))):
         found = _CLAUSE.match(text)
         if found is None:
             raise ValueError(f"not a version specifier: {text!r}")
         operator, operand = found.groups()
-        prefix = operand.endswith(".*")
-        parsed = None if operator == "===" else version(operand[:-2] if prefix else operand)
         if operator == "===":
             clauses.append((operator, operand.lower()))
             continue
-        if parsed is None or (prefix and (operator not in {"==", "!="} or parsed.local)):
+        prefix = operand.endswith(".*")
+        parsed = version(operand[:-2] if prefix else operand)
+        if parsed is None:
             raise ValueError(f"not a version specifier: {text!r}")
-        if parsed.local and operator not in {"==", "!="}:
+        family = (parsed.epoch, parsed.release)
+        if prefix:
+            if operator not in {"==", "!="} or not _is_final(parsed):
+                raise ValueError(f"not a version specifier: {text!r}")
+            clauses.append((f"{operator}.*", family))
+        elif parsed.local and operator not in {"==", "!="}:
             raise ValueError(f"a local label can only be compared with == or !=: {text!r}")
-        if operator == "~=":
+        elif operator == "~=":
             if len(parsed.release) < 2:
                 raise ValueError(f"~= needs two parts: {text!r}")
-            clauses.append((">=", parsed))
-            family = ".".join(map(str, parsed.release[:-1]))
-            clauses.append(("==", f"{parsed.epoch}!{family}"))
+            clauses += [(">=", parsed), ("==.*", (parsed.epoch, parsed.release[:-1]))]
         else:
-            clauses.append(
-                (operator, f"{parsed.epoch}!{operand[:-2].split('!')[-1].lstrip('v')}" if prefix else parsed)
-            )
+            clauses.append((operator, parsed))
     return tuple(clauses)
 
 
-def _holds(operator: str, operand: Version | str, installed: Version) -> bool:
+def _is_final(parsed: Version) -> bool:
+    return not (parsed.is_prerelease or parsed.is_postrelease or parsed.local)
+
+
+def _holds(operator: str, operand: Any, installed: Version) -> bool:
     """Judge one clause of PEP 440's "Version specifiers"."""
     if operator == "===":
-        return str(installed).lower() == operand
-    if isinstance(operand, str):  # a prefix
-        epoch, _, family = operand.partition("!")
-        release = tuple(int(part) for part in family.split("."))
-        padded = installed.release + (0,) * (len(release) - len(installed.release))
-        same = installed.epoch == int(epoch) and padded[: len(release)] == release
-        return same is (operator == "==")
+        return bool(str(installed).lower() == operand)
+    if operator.endswith(".*"):
+        same = (installed.epoch, _padded(installed, len(operand[1]))) == operand
+        return same is (operator == "==.*")
     if operand.local is None:
         installed = public(installed)
     if operator == "==":
-        return installed == operand
+        return bool(installed == operand)
     if operator == "!=":
-        return installed != operand
+        return bool(installed != operand)
     if operator == "<=":
-        return installed <= operand
+        return bool(installed <= operand)
     if operator == ">=":
-        return installed >= operand
+        return bool(installed >= operand)
     # The two exclusive ones: <5.0 leaves out 5.0rc1, and >4.46 leaves out 4.46.post1.
     if operator == "<":
         return installed < operand and not (
@@ -216,5 +267,11 @@ def _holds(operator: str, operand: Version | str, installed: Version) -> bool:
     )
 
 
+def _padded(of: Version, length: int) -> tuple[int, ...]:
+    """Return so many parts of a version's release; what isn't written is 0."""
+    return (of.release + (0,) * length)[:length]
+
+
 def _same_base(one: Version, other: Version) -> bool:
-    return Version(one.base_version) == Version(other.base_version)
+    length = max(len(one.release), len(other.release))
+    return one.epoch == other.epoch and _padded(one, length) == _padded(other, length)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from packaging.utils import NormalizedName
+    from packaging.version import Version
 
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Package
@@ -53,11 +54,21 @@ def hits(environment: Environment, matrix: Matrix, about: Collection[NormalizedN
             applies = versions.marker_holds(required.marker, environment.python, environment.platform)
             if applies is False:
                 continue
-            # The marker could not be judged: what may be wrong is never an error.
-            severity = "error" if applies else "warning"
+            # A marker that could not be judged only may be wrong; a newer release than was declared for
+            # often works, and published sets that train well live with it: neither is an error.
+            capped = other is not None and _only_capped(required.specifier, other.version)
+            severity = "error" if applies and not capped else "warning"
             breach = Breach(name, required, other is None)
             packages = (name, required.name)
             yield Hit(f"requirement/{name}/{required.name}", severity, bool(applies), packages, breach)
+
+
+def _only_capped(specifier: str, installed: Version | None) -> bool:
+    """Tell whether nothing but an upper bound is broken: neither a floor, nor a pin, nor an exclusion."""
+    return all(
+        clause.lstrip().startswith("<") or versions.satisfies(installed, clause) is True
+        for clause in specifier.split(",")
+    )
 
 
 def declared(package: Package, matrix: Matrix) -> Iterator[Requirement]:
@@ -104,6 +115,7 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
             breach.requirement.name: str(other.version) if other and other.version else None,
         },
         title=f"{breach.package} {package.version} requires {wanted}, but {found if other else 'it ' + found}",
-        why=f"Declared in {source}.",
+        why=f"Declared in {source}."
+        + ("" if hit.severity == "error" else " A newer release than was declared for may still work."),
         verify="" if hit.certain else f"It applies where: {breach.requirement.marker}",
     )
