@@ -12,7 +12,7 @@ from envcheck.checks import known_bad, requirements
 from envcheck.model import SEVERITIES, Finding, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -50,7 +50,7 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
         leaves no error when it is audited again.
     """
     environment = _with_model(environment, matrix, options.project)
-    pairs = [(check, hit) for check in CHECKS for hit in check.hits(environment, matrix, None)]
+    pairs = [(check, hit) for check in CHECKS for hit in check.hits(environment, matrix)]
     findings = [check.finding(hit, environment, matrix) for check, hit in pairs]
     candidates = known_good.nearest(environment, matrix, options.project)
     near = known_good.compare(candidates[0], environment, matrix)[0] if candidates else None
@@ -119,9 +119,13 @@ def _suggest(
         return (), ()
     from envcheck.suggest import Advisor  # most environments need no advice, and so none of its imports
 
-    def again(of: Environment, about: Iterable[NormalizedName] | None) -> list[Hit]:
-        names = None if about is None else frozenset(about)
-        found = (hit for check in CHECKS for hit in check.hits(of, matrix, names))
+    watches = [check.watch(matrix) for check in CHECKS]
+
+    def again(of: Environment, about: Collection[NormalizedName] | None) -> list[Hit]:
+        if about is None:
+            found = (hit for check in CHECKS for hit in check.hits(of, matrix))
+        else:
+            found = (hit for watch in watches for hit in watch(of, about))
         return [hit for hit in found if hit.id not in options.ignore]
 
     advisor = Advisor(

@@ -1,13 +1,16 @@
 """
 The typer application: every command, its options and its help.
 
-`envcheck check` is declared in `options`, once for this and for the quick parser of `main`.
+`envcheck check` is declared in `options`, once for this and for the quick parser of `main`. A command
+here only reads its arguments and returns the action; it is run outside of typer, which would
+turn a reader that has gone into exit code 1, the code for findings.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -31,6 +34,8 @@ matrix_app = typer.Typer(
 )
 app.add_typer(matrix_app, name="matrix")
 
+Action = Callable[[], int]
+
 _ROOT_OPTIONS = ("-h", "--help", "--version")
 
 MatrixOption = Annotated[
@@ -41,6 +46,11 @@ MatrixOption = Annotated[
         help="A matrix directory on top of the built-in one (repeatable).",
     ),
 ]
+
+
+def _show(text: str, code: int = 0) -> int:
+    sys.stdout.write(text)
+    return code
 
 
 def run(arguments: list[str]) -> int:
@@ -66,7 +76,7 @@ def run(arguments: list[str]) -> int:
             raise
         show(file=sys.stderr)
         return 2
-    return result if isinstance(result, int) else 0
+    return result() if callable(result) else int(result or 0)
 
 
 @app.callback(invoke_without_command=True)
@@ -119,7 +129,7 @@ def _one_of(choices: tuple[str, ...]) -> Any:
     return callback
 
 
-def check(**values: Any) -> int:
+def check(**values: Any) -> Action:
     """
     Check an environment: the active one, unless an option names another (this is the default command).
     """
@@ -129,7 +139,7 @@ def check(**values: Any) -> int:
     for name, value in values.items():
         if value is not None:
             given[name] = tuple(value) if isinstance(value, list) else value
-    return run_.check(CheckOptions(**given))
+    return lambda: run_.check(CheckOptions(**given))
 
 
 check.__signature__ = _signature()  # type: ignore[attr-defined]
@@ -143,14 +153,13 @@ def explain(
         str, typer.Argument(metavar="ID", help="Of an entry, a known-good set, or a project.")
     ],
     matrix: MatrixOption = None,
-) -> int:
+) -> Action:
     """
     Show everything known about one entry, one known-good set or one project.
     """
     from envcheck.lookup import explain as explain_
 
-    typer.echo(explain_(identifier, matrix or []), nl=False)
-    return 0
+    return lambda: _show(explain_(identifier, matrix or []))
 
 
 @app.command("list")
@@ -168,16 +177,15 @@ def list_(
         bool, typer.Option("--silent", help="Only entries that raise no exception.")
     ] = False,
     matrix: MatrixOption = None,
-) -> int:
+) -> Action:
     """
     List what the matrix holds, a line each.
     """
     from envcheck.lookup import listing
 
-    typer.echo(
-        listing(what, matrix or [], package=package, project=project, silent=silent), nl=False
+    return lambda: _show(
+        listing(what, matrix or [], package=package, project=project, silent=silent)
     )
-    return 0
 
 
 @matrix_app.command()
@@ -186,12 +194,14 @@ def validate(
         list[str] | None,
         typer.Argument(metavar="[DIR]...", help="Matrix directories; none: the built-in one."),
     ] = None,
-) -> int:
+) -> Action:
     """
     Report every problem of a matrix, with file and line.
     """
     from envcheck.matrix.validate import validate as validate_
 
-    text, problems = validate_(directories or [])
-    typer.echo(text, nl=False)
-    return 2 if problems else 0
+    def action() -> int:
+        text, problems = validate_(directories or [])
+        return _show(text, 2 if problems else 0)
+
+    return action

@@ -115,7 +115,7 @@ class Search(NamedTuple):
             packages[name] = self._package(name, version)
         environment = node.environment._replace(packages=packages)
         hits = [hit for hit in node.hits if not any(name in changes for name in hit.packages)]
-        hits += self.audit(environment, changes.keys())
+        hits += self.audit(environment, changes)
         merged = {**node.changes, **changes}
         return Node(self._cost(merged, hits) - bonus, environment, merged, tuple(hits))
 

@@ -5,9 +5,11 @@ Names, requirements and version specifiers, at the price a start-up check can pa
 than a whole check. Specifiers follow PEP 440 as `packaging` implements it with `prereleases=True`,
 since an installed pre-release is a fact, not a candidate; tests hold the two against each other.
 
-A local label never decides unless the specifier itself names one: `2.5.1+cu124` is `2.5.1`. That is
-the one difference on purpose: `packaging` keeps `2.5.0+cu124` out of `>2.5.0rc1`, where PEP 440 keeps
-out of `>V` only the labelled builds of V itself.
+A local label never decides unless the specifier itself names one: `2.5.1+cu124` is `2.5.1`.
+
+Before 26.1 `packaging` kept `2.5.0+cu124` and `2.5.0.post1` out of `>2.5.0rc1`, and `2.5.0rc1` out of
+`<2.5.0.post1`. PEP 440 excludes only builds and post-releases of the version that `>` itself names,
+and pre-releases of the version that `<` itself names: so do the later ones, and so does this.
 """
 
 from __future__ import annotations
@@ -112,15 +114,13 @@ def version(text: str) -> Version | None:
         return None
 
 
-@cache
 def public(of: Version) -> Version:
     """
     Return a version without its local label.
     """
-    return Version(of.public) if of.local else of
+    return cast("Version", version(of.public)) if of.local else of
 
 
-@cache
 def contains(specifier: str, installed: Version) -> bool:
     """
     Tell whether an installed version satisfies a specifier; the empty one admits every version.
@@ -128,6 +128,13 @@ def contains(specifier: str, installed: Version) -> bool:
     >>> contains(">=2.0,<2.6", Version("2.5.1+cu124")), contains("<5.0", Version("5.0.0rc1"))
     (True, False)
     """
+    if "===" in specifier:  # compares the spelling, which equal versions need not share
+        return _contains.__wrapped__(specifier, installed)
+    return _contains(specifier, installed)
+
+
+@cache
+def _contains(specifier: str, installed: Version) -> bool:
     return all(_holds(operator, operand, installed) for operator, operand in _clauses(specifier))
 
 
@@ -231,6 +238,9 @@ def _clauses(specifier: str) -> tuple[_Clause, ...]:
             if len(parsed.release) < 2:
                 raise ValueError(f"~= needs two parts: {text!r}")
             clauses += [(">=", parsed), ("==.*", (parsed.epoch, parsed.release[:-1]))]
+        elif operator == "<" and not parsed.is_prerelease:
+            # Leaves out the pre-releases of the version itself: 5.0rc1 isn't <5.0.
+            clauses.append(("<", Version(f"{operand}.dev0")))
         else:
             clauses.append((operator, parsed))
     return tuple(clauses)
@@ -257,14 +267,11 @@ def _holds(operator: str, operand: Any, installed: Version) -> bool:
         return bool(installed <= operand)
     if operator == ">=":
         return bool(installed >= operand)
-    # The two exclusive ones: <5.0 leaves out 5.0rc1, and >4.46 leaves out 4.46.post1.
     if operator == "<":
-        return installed < operand and not (
-            installed.is_prerelease and not operand.is_prerelease and _same_base(installed, operand)
-        )
-    return installed > operand and not (
-        installed.is_postrelease and not operand.is_postrelease and _same_base(installed, operand)
-    )
+        return bool(installed < operand)
+    # Leaves out the post-releases of the version itself: 4.46.post1 isn't >4.46.
+    named = operand.is_devrelease or operand.is_postrelease
+    return installed > operand and (named or not _is_post_of(installed, operand))
 
 
 def _padded(of: Version, length: int) -> tuple[int, ...]:
@@ -272,6 +279,10 @@ def _padded(of: Version, length: int) -> tuple[int, ...]:
     return (of.release + (0,) * length)[:length]
 
 
-def _same_base(one: Version, other: Version) -> bool:
+def _is_post_of(one: Version, other: Version) -> bool:
     length = max(len(one.release), len(other.release))
-    return one.epoch == other.epoch and _padded(one, length) == _padded(other, length)
+    return (
+        one.is_postrelease
+        and (one.epoch, one.pre) == (other.epoch, other.pre)
+        and _padded(one, length) == _padded(other, length)
+    )

@@ -79,6 +79,15 @@ def site_packages(folder: Path, *pins: str, installer: str = "pip") -> Path:
     return folder
 
 
+def many(folder: Path, count: int) -> Path:
+    """
+    Fill a folder with `count` distributions of other names than any that exists, for measurements.
+    """
+    for number in range(count):
+        distribution(folder, f"made-up-{number:05}", f"{number % 9}.{number % 7}.0")
+    return folder
+
+
 def venv(
     prefix: Path,
     *pins: str,

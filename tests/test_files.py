@@ -8,10 +8,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from builders import write
 
 from envcheck import files
 from envcheck.errors import SourceError
-from tests.builders import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +102,7 @@ def test_a_big_file_is_refused_without_being_read(
 def test_a_file_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
     path = write(tmp_path / "f", "x" * 100)
 
-    assert "x" * 100 == files.read_text(str(path), "package list", 100)
+    assert files.read_text(str(path), "package list", 100) == "x" * 100
     assert "larger than 99 bytes" in refusal(path, 99)
 
 

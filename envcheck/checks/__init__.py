@@ -34,19 +34,32 @@ class Hit(NamedTuple):
     "What the check needs to put it into words, and a search to remove it."
 
 
+class Recheck(Protocol):
+    """
+    What finds the problems again after some packages have changed.
+    """
+
+    def __call__(
+        self, environment: Environment, about: Collection[NormalizedName], /
+    ) -> Iterator[Hit]:
+        """
+        Yield what is wrong in which one of these packages takes part.
+        """
+
+
 class Check(Protocol):
     """
     What a module in `CHECKS` offers.
     """
 
-    def hits(
-        self, environment: Environment, matrix: Matrix, about: Collection[NormalizedName] | None, /
-    ) -> Iterator[Hit]:
+    def hits(self, environment: Environment, matrix: Matrix, /) -> Iterator[Hit]:
         """
         Yield what is wrong.
+        """
 
-        Args:
-            about: Only what one of these packages takes part in; `None`: everything.
+    def watch(self, matrix: Matrix, /) -> Recheck:
+        """
+        Prepare to look again, many times: a search pays for what has changed, not for the environment.
         """
 
     def finding(self, hit: Hit, environment: Environment, matrix: Matrix, /) -> Finding:

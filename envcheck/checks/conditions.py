@@ -4,16 +4,28 @@ Conditions on facts, with three outcomes: true, false, and unknown where the fac
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from envcheck.model import Environment
 
-_ABSENT = object()
+_ABSENT: Final = object()
+
+
+class Part(NamedTuple):
+    """
+    What came of one condition.
+    """
+
+    holds: bool | None
+    text: str
+    "The fact, where it is known; else what to look at."
+    option: str = ""
+    "The option of the command that gives the fact, where there is one."
 
 
 class Outcome(NamedTuple):
@@ -24,8 +36,8 @@ class Outcome(NamedTuple):
     holds: bool | None
     because: tuple[str, ...] = ()
     "The facts that fulfil a condition, as short texts."
-    unknown: tuple[str, ...] = ()
-    "What would have to be known, as short texts."
+    unknown: tuple[Part, ...] = ()
+    "The conditions that can't be judged."
 
 
 def judge(facts: Mapping[str, Any], environment: Environment) -> Outcome:
@@ -33,24 +45,29 @@ def judge(facts: Mapping[str, Any], environment: Environment) -> Outcome:
     Evaluate the conditions of an entry: false if one is, else unknown if one is, else true.
     """
     because: list[str] = []
-    unknown: list[str] = []
+    unknown: list[Part] = []
     for key, condition in facts.items():
-        for holds, text in _FACTS[key](condition, environment):
-            if holds is False:
+        for part in _FACTS[key](condition, environment):
+            if part.holds is False:
                 return Outcome(False)
-            (unknown if holds is None else because).append(text)
+            if part.holds is None:
+                unknown.append(part)
+            else:
+                because.append(part.text)
     return Outcome(None if unknown else True, tuple(because), tuple(unknown))
 
 
-_Part = tuple[bool | None, str]
-
-
-def _deepspeed_config(condition: Mapping[str, list[str]], environment: Environment) -> list[_Part]:
+def _deepspeed_config(
+    condition: Mapping[str, list[str]], environment: Environment
+) -> Iterator[Part]:
     config = environment.deepspeed_config
     if config is None:
         needed = " and ".join(f"{path} {_wanted(values)}" for path, values in condition.items())
-        return [(None, f"the DeepSpeed configuration: it matters if {needed}")]
-    return [_setting(path, values, look_up(config, path)) for path, values in condition.items()]
+        text = f"the DeepSpeed configuration: it matters if {needed}"
+        yield Part(None, text, "--deepspeed-config FILE")
+        return
+    for path, values in condition.items():
+        yield setting(path, values, look_up(config, path))
 
 
 def _wanted(values: Sequence[str]) -> str:
@@ -62,27 +79,34 @@ def _wanted(values: Sequence[str]) -> str:
 
 def look_up(config: Mapping[str, Any], path: str) -> Any:
     """
-    Return the value at a dotted path, or a marker that `absent` matches.
+    Return the value at a dotted path, or a marker that `absent` matches; DeepSpeed takes null for absent.
     """
     value: Any = config
     for part in path.split("."):
-        if not isinstance(value, dict) or part not in value:
+        if not isinstance(value, dict) or value.get(part) is None:
             return _ABSENT
         value = value[part]
     return value
 
 
-def _setting(path: str, wanted: Sequence[str], value: Any) -> _Part:
+def setting(path: str, wanted: Sequence[str], value: Any) -> Part:
+    """
+    Judge one value of a DeepSpeed configuration; `auto` is what the trainer makes of it.
+    """
     if value is _ABSENT:
-        return "absent" in wanted, f"{path} is not set"
-    if value == "auto" and "auto" not in wanted and "present" not in wanted:
-        return None, f'{path} is "auto": what the trainer fills in decides'
-    return any(_matches(each, value) for each in wanted), f"{path} is {_as_text(value)}"
+        return Part("absent" in wanted, f"{path} is not set")
+    if value == "auto" and not {"auto", "present"} & {*wanted} and any(each != "absent" for each in wanted):
+        return Part(
+            None, f'what the trainer makes of {path}, which is "auto": it matters if it {_wanted(wanted)}'
+        )
+    return Part(any(_matches(each, value) for each in wanted), f"{path} is {_as_text(value)}")
 
 
 def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return str(value) if isinstance(value, (int, float, str)) else "a section"
 
 
@@ -90,23 +114,25 @@ def _matches(wanted: str, value: Any) -> bool:
     """Compare a JSON value with one condition of the matrix, where every scalar is text."""
     if wanted in {"absent", "present"}:
         return wanted == "present"
-    text = _as_text(value)
     for operator in (">=", "<=", "!=", ">", "<"):
         if wanted.startswith(operator):
             operand = wanted[len(operator) :].strip()
             if operator == "!=":
                 return not _matches(operand, value)
-            return _is_number(value) and _compare(operator, float(value), float(operand))
-    if _is_number(value):
-        try:
-            return float(wanted) == float(value)
-        except ValueError:
-            return False
-    return text == wanted
+            number, limit = _number(value), _number(operand)
+            return number is not None and limit is not None and _compare(operator, number, limit)
+    number = _number(value)
+    return _as_text(value) == wanted or (number is not None and number == _number(wanted))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _number(value: Any) -> float | None:
+    """Return a number, also one that is written as text: `5e8`, as the matrix and some configurations do."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _compare(operator: str, one: float, other: float) -> bool:
@@ -117,50 +143,55 @@ def _compare(operator: str, one: float, other: float) -> bool:
     return one > other if operator == ">" else one < other
 
 
-def _model(condition: Mapping[str, list[str]], environment: Environment) -> list[_Part]:
-    parts: list[_Part] = []
+def _model(condition: Mapping[str, list[str]], environment: Environment) -> Iterator[Part]:
     for key, wanted in condition.items():
         value = (environment.model or {}).get(key)
         if value is None:
-            parts.append((None, f"the model: it matters if its {_MODEL[key]} is {' or '.join(wanted)}"))
+            text = f"the model: it matters if its {_MODEL[key]} is {' or '.join(wanted)}"
+            yield Part(None, text, "--model-config FILE")
         elif key == "moe" and "any" in wanted:
-            parts.append((value != "absent", f"the model has {value} expert layers"))
+            yield Part(value != "absent", f"the model has {value} expert layers")
         else:
-            parts.append((value in wanted, f"the model's {_MODEL[key]} is {value}"))
-    return parts
+            yield Part(value in wanted, f"the model's {_MODEL[key]} is {value}")
 
 
-_MODEL = {"moe": "kind of expert layers", "model-type": "type", "dtype": "dtype"}
+_MODEL: Final = {"moe": "kind of expert layers", "model-type": "type", "dtype": "dtype"}
 
 
-def _python(condition: str, environment: Environment) -> list[_Part]:
-    return [_version(condition, environment.python, "Python")]
+def _python(condition: str, environment: Environment) -> Iterator[Part]:
+    yield _version(condition, environment.python, "Python", "--python-version X.Y")
 
 
-def _cuda(condition: str, environment: Environment) -> list[_Part]:
+def _cuda(condition: str, environment: Environment) -> Iterator[Part]:
     if environment.cuda == "":
-        return [(False, "")]  # a CPU build of torch
-    return [_version(condition, environment.cuda, "CUDA")]
+        yield Part(False, "torch is built without CUDA")
+    else:
+        yield _version(condition, environment.cuda, "CUDA")
 
 
-def _gpu(condition: str, environment: Environment) -> list[_Part]:
-    return [_version(condition, environment.gpu, "GPU compute capability")]
+def _gpu(condition: str, environment: Environment) -> Iterator[Part]:
+    if environment.cuda == "":
+        yield Part(False, "torch is built without CUDA")
+    else:
+        yield _version(condition, environment.gpu, "GPU compute capability")
 
 
-def _version(specifier: str, value: str | None, what: str) -> _Part:
+def _version(specifier: str, value: str | None, what: str, option: str = "") -> Part:
     parsed = versions.version(value) if value else None
     if parsed is None:
-        return None, f"{what}: it matters if it is {specifier}"
-    return versions.contains(specifier, parsed), f"{what} is {value}"
+        return Part(None, f"{what}: it matters if it is {specifier}", option)
+    return Part(versions.contains(specifier, parsed), f"{what} is {value}")
 
 
-def _platform(condition: Sequence[str], environment: Environment) -> list[_Part]:
-    if environment.platform is None:
-        return [(None, f"the platform: it matters if it is {' or '.join(condition)}")]
-    return [(environment.platform in condition, f"the platform is {environment.platform}")]
+def _platform(condition: Sequence[str], environment: Environment) -> Iterator[Part]:
+    platform = environment.platform
+    if platform is None:
+        yield Part(None, f"the platform: it matters if it is {' or '.join(condition)}")
+    else:
+        yield Part(platform in condition, f"the platform is {platform}")
 
 
-_FACTS = {
+_FACTS: Final = {
     "deepspeed-config": _deepspeed_config,
     "model": _model,
     "python": _python,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
+    from envcheck.checks import Recheck
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Oddity
 
@@ -33,15 +34,26 @@ _TITLE = {
 }
 
 
-def hits(environment: Environment, matrix: Matrix, about: Collection[NormalizedName] | None) -> Iterator[Hit]:  # noqa: ARG001
+def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:  # noqa: ARG001
     """
     Yield what was odd when the environment was read.
     """
-    if about is not None:
-        return  # no change of a version makes a difference
     for oddity in environment.oddities:
         severity = _SEVERITY.get(oddity.kind, "info")
         yield Hit(f"environment/{oddity.kind}", severity, True, oddity.packages, oddity)
+
+
+def watch(matrix: Matrix) -> Recheck:
+    """
+    Prepare to look again: what is odd stays odd, whatever version a package has.
+    """
+
+    def again(environment: Environment, about: Collection[NormalizedName]) -> Iterator[Hit]:
+        return (
+            hit for hit in hits(environment, matrix) if any(name in about for name in hit.packages)
+        )
+
+    return again
 
 
 def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # noqa: ARG001

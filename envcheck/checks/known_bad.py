@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from envcheck import versions
 from envcheck.checks import Hit
-from envcheck.checks.conditions import judge
+from envcheck.checks.conditions import Part, judge
 from envcheck.model import SEVERITIES, Finding
 
 if TYPE_CHECKING:
@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
+    from envcheck.checks import Recheck
     from envcheck.matrix import Matrix
     from envcheck.matrix.index import Index, Rule
     from envcheck.model import Environment
-
-_OPTIONS = {"the DeepSpeed configuration": "--deepspeed-config FILE", "the model": "--model-config FILE"}
-
 
 class Cause(NamedTuple):
     """
@@ -31,7 +29,7 @@ class Cause(NamedTuple):
     layer: Index
     rule: Rule
     because: tuple[str, ...]
-    unknown: tuple[str, ...]
+    unknown: tuple[Part, ...]
 
     def record(self) -> Mapping[str, Any]:
         """
@@ -40,45 +38,68 @@ class Cause(NamedTuple):
         return cast("Mapping[str, Any]", self.layer.read(self.rule.place))
 
 
-def hits(environment: Environment, matrix: Matrix, about: Collection[NormalizedName] | None) -> Iterator[Hit]:
+def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:
     """
     Yield the entries whose conditions hold, or may hold as far as is known.
+    """
+    for name in environment.packages:
+        for layer, rule in matrix.rules(name):
+            hit = judged(layer, rule, environment)
+            if hit is not None:
+                yield hit
+
+
+def watch(matrix: Matrix) -> Recheck:
+    """
+    Prepare to judge an environment again and again, after some of its packages have changed.
+    """
+    naming: dict[NormalizedName, list[tuple[Index, Rule]]] = {}
+    read: set[NormalizedName] = set()
+
+    def again(environment: Environment, about: Collection[NormalizedName]) -> Iterator[Hit]:
+        for name in environment.packages.keys() - read:
+            read.add(name)
+            for layer, rule in matrix.rules(name):
+                for pinned in {pin[0] for pin in rule.packages}:
+                    naming.setdefault(pinned, []).append((layer, rule))
+        seen = set()
+        for name in about:
+            for layer, rule in naming.get(name, ()):
+                if rule.id not in seen:
+                    seen.add(rule.id)
+                    hit = judged(layer, rule, environment)
+                    if hit is not None:
+                        yield hit
+
+    return again
+
+
+def judged(layer: Index, rule: Rule, environment: Environment) -> Hit | None:
+    """
+    Evaluate one entry; `None`: it doesn't hit.
 
     An unknown fact lowers the severity by a step: what may be wrong is never an error.
     """
     packages = environment.packages
-    for name in packages:
-        for layer, rule in matrix.rules(name):
-            if about is not None and not any(pin[0] in about for pin in rule.packages):
-                continue
-            certain: bool | None = True
-            for pinned, specifier in rule.packages:
-                package = packages.get(pinned)
-                holds = False if package is None else versions.satisfies(package.version, specifier)
-                if holds is False:
-                    certain = False
-                    break
-                if holds is None:
-                    certain = None
-            if certain is False:
-                continue
-            outcome = judge(rule.facts, environment) if rule.facts else None
-            if outcome is not None and outcome.holds is False:
-                continue
-            unknown = [*outcome.unknown] if outcome else []
-            if certain is None:
-                unknown += [
-                    f"the version of {pin}: it matters if it is {specifier}"
-                    for pin, specifier in rule.packages
-                    if packages[pin].version is None and specifier
-                ]
-            severity = rule.severity
-            if unknown:
-                severity = SEVERITIES[max(0, SEVERITIES.index(severity) - 1)]
-                if "gpu" in rule.facts and environment.gpu is None:
-                    severity = "info"  # most people have another one
-            cause = Cause(layer, rule, outcome.because if outcome else (), tuple(unknown))
-            yield Hit(rule.id, severity, not unknown, tuple(pin[0] for pin in rule.packages), cause)
+    unknown: list[Part] = []
+    for pinned, specifier in rule.packages:
+        package = packages.get(pinned)
+        holds = False if package is None else versions.satisfies(package.version, specifier)
+        if holds is False:
+            return None
+        if holds is None:
+            unknown.append(Part(None, f"the version of {pinned}: it matters if it is {specifier}"))
+    outcome = judge(rule.facts, environment)
+    if outcome.holds is False:
+        return None
+    unknown += outcome.unknown
+    severity = rule.severity
+    if unknown:
+        severity = SEVERITIES[max(0, SEVERITIES.index(severity) - 1)]
+        if "gpu" in rule.facts and environment.gpu is None:
+            severity = "info"  # most people have another one
+    cause = Cause(layer, rule, outcome.because, tuple(unknown))
+    return Hit(rule.id, severity, not unknown, tuple(pin[0] for pin in rule.packages), cause)
 
 
 def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # noqa: ARG001
@@ -89,12 +110,8 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
     record = cause.record()
     verify = ""
     if cause.unknown:
-        options = [
-            option
-            for fact, option in _OPTIONS.items()
-            if any(text.startswith(fact) for text in cause.unknown)
-        ]
-        verify = record.get("verify") or f"Look at {'; '.join(cause.unknown)}."
+        verify = _one_line(record.get("verify") or f"Look at {'; '.join(part.text for part in cause.unknown)}.")
+        options = dict.fromkeys(part.option for part in cause.unknown if part.option)
         if options:
             verify += f" (Give {' and '.join(options)}.)"
     return Finding(
@@ -104,7 +121,7 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
         certainty="certain" if hit.certain else "needs-verification",
         packages={name: _installed(environment, name) for name in hit.packages},
         title=record["title"],
-        why=" ".join(record["why"].split()),
+        why=_one_line(record["why"]),
         because=cause.because,
         verify=verify,
         silent=bool(record.get("silent")),
@@ -115,3 +132,7 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
 def _installed(environment: Environment, name: NormalizedName) -> str | None:
     version = environment.packages[name].version
     return str(version) if version else None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

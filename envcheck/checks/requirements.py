@@ -36,31 +36,59 @@ class Breach(NamedTuple):
     "The required package isn't installed at all."
 
 
-def hits(environment: Environment, matrix: Matrix, about: Collection[NormalizedName] | None) -> Iterator[Hit]:
+def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:
     """
     Yield the requirements that do not hold; a missing package only where the list is complete.
     """
     for name, package in environment.packages.items():
-        mine = about is None or name in about
         for required in declared(package, matrix):
-            if not mine and required.name not in about:  # type: ignore[operator]
-                continue
-            other = environment.packages.get(required.name)
-            if other is None:
-                if not environment.complete or required.name in environment.untracked:
-                    continue
-            elif versions.satisfies(other.version, required.specifier) is not False:
-                continue
-            applies = versions.marker_holds(required.marker, environment.python, environment.platform)
-            if applies is False:
-                continue
-            # A marker that could not be judged only may be wrong; a newer release than was declared for
-            # often works, and published sets that train well live with it: neither is an error.
-            capped = other is not None and _only_capped(required.specifier, other.version)
-            severity = "error" if applies and not capped else "warning"
-            breach = Breach(name, required, other is None)
-            packages = (name, required.name)
-            yield Hit(f"requirement/{name}/{required.name}", severity, bool(applies), packages, breach)
+            hit = judged(name, required, environment)
+            if hit is not None:
+                yield hit
+
+
+def watch(matrix: Matrix) -> Recheck:
+    """
+    Prepare to judge an environment again and again, after some of its packages have changed.
+    """
+    known: dict[tuple[NormalizedName, Version | None], dict[NormalizedName, list[Requirement]]] = {}
+
+    def again(environment: Environment, about: Collection[NormalizedName]) -> Iterator[Hit]:
+        for name, package in environment.packages.items():
+            wants = known.get((name, package.version))
+            if wants is None:
+                wants = known[name, package.version] = {}
+                for required in declared(package, matrix):
+                    wants.setdefault(required.name, []).append(required)
+            for other in wants if name in about else about:
+                for required in wants.get(other, ()):
+                    hit = judged(name, required, environment)
+                    if hit is not None:
+                        yield hit
+
+    return again
+
+
+def judged(name: NormalizedName, required: Requirement, environment: Environment) -> Hit | None:
+    """
+    Evaluate one requirement of a package; `None`: it holds, or doesn't apply here.
+    """
+    other = environment.packages.get(required.name)
+    if other is None:
+        if not environment.complete:
+            return None
+    elif versions.satisfies(other.version, required.specifier) is not False:
+        return None
+    applies = versions.marker_holds(required.marker, environment.python, environment.platform)
+    if applies is False:
+        return None
+    # A marker that could not be judged only may be wrong; a newer release than was declared for
+    # often works, and published sets that train well live with it: neither is an error.
+    capped = other is not None and _only_capped(required.specifier, other.version)
+    severity = "error" if applies and not capped else "warning"
+    breach = Breach(name, required, other is None)
+    identifier = f"requirement/{name}/{required.name}"
+    return Hit(identifier, severity, bool(applies), (name, required.name), breach)
 
 
 def _only_capped(specifier: str, installed: Version | None) -> bool:

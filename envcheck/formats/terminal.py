@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.text import Text
 from rich.theme import Theme
 
+from envcheck.formats.text import harmless
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -44,4 +46,4 @@ def write(rows: Iterable[Row], to: TextIO) -> None:
         file=to, theme=_THEME, force_terminal=True, highlight=False, markup=False, emoji=False
     )
     for row in rows:
-        console.print(Text.assemble(*row), soft_wrap=True)
+        console.print(Text.assemble(*harmless(row)), soft_wrap=True)

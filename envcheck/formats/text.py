@@ -38,16 +38,17 @@ def plain(rows: Iterable[Row]) -> str:
     """
     Join rows without any style.
     """
-    return "".join(
-        _unlike_a_command("".join(text for text, _ in row)).rstrip() + "\n" for row in rows
-    )
+    return "".join("".join(text for text, _ in harmless(row)).rstrip() + "\n" for row in rows)
 
 
-def _unlike_a_command(line: str) -> str:
-    """Break up what a continuous-integration log would obey, at the start of a line or anywhere in it."""
+def harmless(row: Row) -> Row:
+    """
+    Break up what a continuous-integration log would obey: a command at the start of a row, or inside it.
+    """
+    line = "".join(text for text, _ in row)
     if line.lstrip().startswith("::") or "##[" in line:
-        return clean(line)
-    return line
+        return ((clean(line), row[-1][1]),)
+    return row
 
 
 def rows(
@@ -91,7 +92,8 @@ def _checked(report: Report) -> str:
     facts = [kind, f"Python {environment.python}" if environment.python else "Python unknown"]
     if environment.cuda:
         facts.append(f"torch for CUDA {environment.cuda}")
-    facts.append(f"{known + len(environment.untracked)} packages, {known} of them in the matrix")
+    count = known + len(environment.untracked)
+    facts.append(f"{count} package{'s' if count != 1 else ''}, {known} in the matrix")
     return ", ".join(facts)
 
 
@@ -124,7 +126,7 @@ def _finding(finding: Finding, width: int, *, in_full: bool) -> Iterator[Row]:
         for url in finding.evidence[:_SHOWN_EVIDENCE]:
             yield ((_INDENT, ""), (visible(url), "link"))
     more = len(finding.evidence) - _SHOWN_EVIDENCE if in_full else 0
-    rest = f"  (and {more} more: envcheck explain {finding.id})" if more > 0 else ""
+    rest = f" ({more} more: envcheck explain)" if more > 0 else ""
     yield ((_INDENT, ""), (visible(finding.id), "id"), (visible(rest), "label"))
 
 
@@ -188,7 +190,7 @@ def _verdict(report: Report) -> Row:
     text = ", ".join(counts) or "nothing known to fail"
     near = report.known_good
     if report.verdict == "known-good" and near:
-        text += f", and these are the versions of {near.id}"
+        text += f"; the versions are those of {near.id}"
     elif near:
         text += f"; nearest known-good: {near.id}"
     if report.ignored:

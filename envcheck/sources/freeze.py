@@ -34,6 +34,7 @@ _PIN: Final = re.compile(r"={2,3}([^,]+)")
 _VCS: Final = ("git+", "hg+", "svn+", "bzr+")
 _PLACES: Final = (*_VCS, "https://", "http://", "file:", "./", "../", "/")
 _ARCHIVES: Final = (".tar.gz", ".zip", ".tar.bz2")
+_FILES: Final = (".whl", *_ARCHIVES)
 _CONDA: Final = ("/feedstock_root/", "/croot/", "/tmp/build/", "/tmp/abs_")  # noqa: S108
 _LONG: Final = 4096
 "Characters; no requirement is longer once its hashes are gone, and regular expressions get slow."
@@ -119,10 +120,13 @@ class _Reader:
             self.listing.odd("unpinned", where, detail)
 
     def _requirement(self, line: str, where: str) -> None:
+        if line.startswith(_PLACES) or (line.endswith(_FILES) and "@" not in line):
+            self._place(line, where)
+            return
         try:
             wanted = versions.requirement(line)
         except ValueError:
-            self._place(line, where)
+            self.listing.odd("unreadable", where, f"it is no requirement: {clip(line)}")
             return
         if wanted.marker:
             self.written = True
@@ -144,15 +148,13 @@ class _Reader:
             return False
 
     def _place(self, text: str, where: str) -> None:
-        """Read a line that isn't a requirement: a URL, a path, or nonsense."""
-        if not text.startswith(_PLACES) and not text.endswith((".whl", *_ARCHIVES)):
-            self.listing.odd("unreadable", where, f"it is no requirement: {clip(text)}")
-            return
+        """Read a line that isn't a requirement, but a URL or a path."""
         self.written = True
         name, version = _file_name(text)
-        egg = _EGG.search(text)
-        if name or egg:
-            self.listing.add(name or (egg[1] if egg else ""), version, where, _origin(text), text)
+        if not name and (egg := _EGG.search(text)):
+            name = egg[1]
+        if name:
+            self.listing.add(name, version, where, _origin(text), text)
         else:
             self.listing.odd("unpinned", where, f"it says neither name nor version: {clip(text)}")
 
@@ -174,7 +176,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.split("\n"), 1):
         if not parts:
             start = number
-        if line.endswith("\\") and not line.startswith("#"):
+        if line.endswith("\\") and not line.lstrip().startswith("#"):
             parts.append(line[:-1])
             continue
         yield start, "".join((*parts, line))

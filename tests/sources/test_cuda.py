@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from builders import write
 
 from envcheck import versions
 from envcheck.model import Package
 from envcheck.sources import cuda
-from tests.builders import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,9 +72,7 @@ def test_without_torch_nothing_is_known() -> None:
 def test_version_py_is_read_as_text(
     tmp_path: Path, annotation: str, value: str, expected: str | None
 ) -> None:
-    write(
-        tmp_path / "torch" / "version.py", VERSION_PY.format(annotation=annotation, value=value)
-    )
+    write(tmp_path / "torch" / "version.py", VERSION_PY.format(annotation=annotation, value=value))
 
     assert expected == cuda.of_installed(torch("2.0.1", tmp_path))
 

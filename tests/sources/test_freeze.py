@@ -91,7 +91,9 @@ LINES = [
         id="the wheel of another package",
     ),
     pytest.param("torch @ https://a/v2.zip", "torch", (None, "line 1", "file"), id="any archive"),
-    pytest.param("torch @ https://a/torch-x.zip", "torch", (None, "line 1", "file"), id="no number"),
+    pytest.param(
+        "torch @ https://a/torch-x.zip", "torch", (None, "line 1", "file"), id="no number"
+    ),
     pytest.param("torch @ https://a/t-1.whl", "torch", (None, "line 1", "file"), id="no wheel"),
     pytest.param("torch @ file:///src/torch", "torch", (None, "line 1", "file"), id="a folder"),
     pytest.param(
@@ -279,7 +281,9 @@ def test_what_pip_freeze_does_not_print_makes_it_requirements(text: str, expecte
     assert expected == read(text).kind
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "-r other.txt\n", "numpy\n", "%PDF-1.7"])
+@pytest.mark.parametrize(
+    "text", ["", "\n\n", "# nothing\n", "-r other.txt\n", "numpy\n", "%PDF-1.7"]
+)
 def test_a_file_without_packages_is_refused(text: str) -> None:
     with pytest.raises(SourceError) as caught:
         read(text)
@@ -311,7 +315,11 @@ def test_a_hostile_line_costs_little(line: str) -> None:
     assert time.process_time() - start < 5
 
 
-@given(st.lists(st.text(alphabet="torch=<>!~ @;#-e'\"\\()[].*+0123456789gith:/\n\té\x00\x1b", max_size=60)))
+@given(
+    st.lists(
+        st.text(alphabet="torch=<>!~ @;#-e'\"\\()[].*+0123456789gith:/\n\té\x00\x1b", max_size=60)
+    )
+)
 def test_no_text_makes_it_fail(lines: list[str]) -> None:
     found = read("\n".join(["numpy==1.26.4", "", *lines, "", "numpy==1.26.4"]))
 

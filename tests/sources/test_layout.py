@@ -5,9 +5,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from builders import conda, python, venv, write
 
 from envcheck.sources import layout
-from tests.builders import conda, python, venv, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,9 @@ def libraries(prefix: Path, *names: str) -> None:
     ("settings", "expected"),
     [
         pytest.param({"version": "3.10.13"}, "3.10.13", id="venv"),
-        pytest.param({"version_info": "3.10.13.final.0", "version": "x"}, "3.10.13", id="virtualenv"),
+        pytest.param(
+            {"version_info": "3.10.13.final.0", "version": "x"}, "3.10.13", id="virtualenv"
+        ),
         pytest.param({"version_info": "3.10", "version": ""}, "3.10", id="uv, asked for 3.10"),
         pytest.param({"version": "3.9.18"}, "3.10", id="another Python than its packages are for"),
         pytest.param({"version": ""}, "3.10", id="nothing said"),

@@ -5,16 +5,15 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from builders import conda, executable, python, site_of, venv, write
 
 from envcheck.errors import SourceError
 from envcheck.sources import location
-from tests.builders import conda, executable, python, site_of, venv, write
+from envcheck.sources.layout import Location
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from envcheck.sources.layout import Location
 
 SHIM = '#!/usr/bin/env bash\nexec "/root/.pyenv/libexec/pyenv" exec "${0##*/}" "$@"\n'
 
@@ -162,9 +161,7 @@ def test_on_windows_a_python_is_in_its_prefix(tmp_path: Path) -> None:
     assert interpreter(executable(tmp_path / "python.exe")).prefix == str(tmp_path)
 
 
-def test_a_folder_is_a_prefix_or_its_bin(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_is_a_prefix_or_its_bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     venv(tmp_path / "env")
 
@@ -309,9 +306,7 @@ def test_a_copied_folder_still_has_its_name(tmp_path: Path) -> None:
     assert location.folders([str(site)]).python == "3.9"
 
 
-@pytest.mark.parametrize(
-    ("make", "expected"), [(False, "is not there"), (True, "is not a folder")]
-)
+@pytest.mark.parametrize(("make", "expected"), [(False, "is not there"), (True, "is not a folder")])
 def test_what_is_no_folder_is_refused(tmp_path: Path, make: bool, expected: str) -> None:
     if make:
         write(tmp_path / "x")
@@ -334,7 +329,7 @@ def test_the_platform_is_the_machine_s_or_that_of_the_layout(
     monkeypatch: pytest.MonkeyPatch, running: str, windows: bool, expected: str | None
 ) -> None:
     monkeypatch.setattr(sys, "platform", running)
-    where = location.Location("/x", "python", None, ())
+    where = Location("/x", "python", None, ())
     where.windows = windows
 
     assert expected == location.platform(where)

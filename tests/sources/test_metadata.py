@@ -6,9 +6,9 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from builders import distribution, write
 
 from envcheck.sources import metadata
-from tests.builders import distribution, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,9 +38,13 @@ HEADERS = [
         id="folded requirement",
     ),
     pytest.param(
-        "Name: a\nName: b\nVersion: 1\nVersion: 2\n", ("a", "1", (), ""), id="the first field counts"
+        "Name: a\nName: b\nVersion: 1\nVersion: 2\n",
+        ("a", "1", (), ""),
+        id="the first field counts",
     ),
-    pytest.param("Name: torch\n", ("torch", "", (), "its METADATA has no Version"), id="no version"),
+    pytest.param(
+        "Name: torch\n", ("torch", "", (), "its METADATA has no Version"), id="no version"
+    ),
     pytest.param("Version: 1\n", ("", "1", (), "its METADATA has no Name"), id="no name"),
     pytest.param("", ("", "", None, "its METADATA is empty"), id="empty"),
     pytest.param(" \n\n", ("", "", None, "its METADATA is empty"), id="white space"),
@@ -61,7 +65,9 @@ DIRECT = [
     ),
     pytest.param({"url": "file:///src", "dir_info": {}}, ("file", "file:///src"), id="a folder"),
     pytest.param(
-        {"url": "file:///src", "dir_info": {"editable": "yes"}}, ("file", "file:///src"), id="no bool"
+        {"url": "file:///src", "dir_info": {"editable": "yes"}},
+        ("file", "file:///src"),
+        id="no bool",
     ),
     pytest.param(
         {"url": "https://a/b.whl", "archive_info": {}}, ("file", "https://a/b.whl"), id="an archive"
@@ -110,6 +116,11 @@ def test_a_header_without_an_end_is_bounded(tmp_path: Path) -> None:
     assert len(found.requires or ()) < 60_000
 
 
+def pipe_in(info: Path) -> None:
+    info.mkdir()
+    os.mkfifo(info / "METADATA")
+
+
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
@@ -117,10 +128,12 @@ def test_a_header_without_an_end_is_bounded(tmp_path: Path) -> None:
         pytest.param(lambda info: info.write_text(""), "it is a file, not a folder", id="a file"),
         pytest.param(lambda info: info.symlink_to("x"), "it has no METADATA", id="broken link"),
         pytest.param(
-            lambda info: (info / "METADATA").mkdir(parents=True), "its METADATA is a folder", id="folder"
+            lambda info: (info / "METADATA").mkdir(parents=True),
+            "its METADATA is a folder",
+            id="folder",
         ),
         pytest.param(
-            lambda info: (info.mkdir(), os.mkfifo(info / "METADATA")),
+            pipe_in,
             "its METADATA is a pipe",
             id="a pipe doesn't make it wait",
         ),
@@ -156,13 +169,13 @@ def test_requirements_of_an_egg_info_folder_are_in_a_file_of_their_own(tmp_path:
     write(info / "PKG-INFO", "Name: torch\nVersion: 2.0.1\n")
     write(info / "requires.txt", REQUIRES_TXT)
 
-    assert (
+    assert metadata.read(str(info)).requires == (
         "numpy>=1",
         "sympy",
         'pytest ; extra == "dev"',
         'typing ; (python_version < "3.8")',
         'strace ; (sys_platform == "linux") and extra == "dev"',
-    ) == metadata.read(str(info)).requires
+    )
 
 
 def test_an_egg_info_folder_may_declare_nothing(tmp_path: Path) -> None:
@@ -186,9 +199,7 @@ def test_an_egg_info_that_is_neither_is_damaged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("record", "expected"), DIRECT)
-def test_where_it_came_from_is_told(
-    tmp_path: Path, record: Any, expected: tuple[str, str]
-) -> None:
+def test_where_it_came_from_is_told(tmp_path: Path, record: Any, expected: tuple[str, str]) -> None:
     raw = isinstance(record, (str, bytes))
     write(tmp_path / "direct_url.json", record if raw else json.dumps(record))
 
@@ -231,6 +242,4 @@ def test_a_broken_egg_says_why(tmp_path: Path) -> None:
         archive.writestr("other", "")
     assert metadata.egg(str(tmp_path / "b.egg")).problem == "it is no zip archive with metadata"
     os.mkfifo(tmp_path / "c.egg")
-    assert (
-        metadata.egg(str(tmp_path / "c.egg")).problem == "it is neither a folder nor an archive"
-    )
+    assert metadata.egg(str(tmp_path / "c.egg")).problem == "it is neither a folder nor an archive"

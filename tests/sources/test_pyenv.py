@@ -4,15 +4,17 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from builders import executable, write
 
 from envcheck.errors import SourceError
 from envcheck.sources import pyenv
-from tests.builders import executable, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHIM = '#!/usr/bin/env bash\nprogram="${0##*/}"\nexec "/root/.pyenv/libexec/pyenv" exec "$program"\n'
+SHIM = (
+    '#!/usr/bin/env bash\nprogram="${0##*/}"\nexec "/root/.pyenv/libexec/pyenv" exec "$program"\n'
+)
 
 
 @pytest.fixture
@@ -114,7 +116,9 @@ def test_what_the_chosen_version_lacks_is_named_with_where_it_is(root: Path) -> 
 
 
 def test_what_no_version_has_is_said_to_be_nowhere(root: Path) -> None:
-    with pytest.raises(SourceError, match=r"system \(chosen by default\) has no python3\.7; give the"):
+    with pytest.raises(
+        SourceError, match=r"system \(chosen by default\) has no python3\.7; give the"
+    ):
         resolve(root, {}, "python3.7")
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from builders import write
 
 from envcheck.sources import python
-from tests.builders import write
 
 if TYPE_CHECKING:
     from pathlib import Path

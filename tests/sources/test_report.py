@@ -71,7 +71,8 @@ def test_facts_of_another_form_are_not_known(value: Any) -> None:
 def test_origins_of_another_form_are_passed_over() -> None:
     odd = {"torch": {"origin": "moon", "reference": 7}, "transformers": "x"}
 
-    found = read(**{"not-from-index": odd})
+    facts: dict[str, Any] = {"not-from-index": odd}
+    found = read(None, **facts)
 
     assert {each.origin for each in found.packages.values()} == {"index"}
     assert {each.reference for each in found.packages.values()} == {""}

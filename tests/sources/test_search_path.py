@@ -4,9 +4,9 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from builders import write
 
 from envcheck.sources import search_path
-from tests.builders import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,13 +53,13 @@ def test_a_path_of_another_encoding_is_found(site: Path) -> None:
     os.mkdir(os.fsencode(site.parent) + b"/\xff")
     write(site / "x.pth", b"../\xff\n")
 
-    assert ["site", "\udcff"] == names([site])
+    assert names([site]) == ["site", "\udcff"]
 
 
 def test_absolute_lines_are_taken_as_they_are(site: Path) -> None:
     write(site / "x.pth", f"{site.parent}/c\n")
 
-    assert ["site", "c"] == names([site])
+    assert names([site]) == ["site", "c"]
 
 
 def test_files_are_read_in_the_order_of_their_names(site: Path) -> None:
@@ -67,14 +67,14 @@ def test_files_are_read_in_the_order_of_their_names(site: Path) -> None:
     write(site / "easy-install.pth", "../c\n")
     write(site / "b.pth", "../b\n")
 
-    assert ["site", "b", "c", "a"] == names([site])
+    assert names([site]) == ["site", "b", "c", "a"]
 
 
 def test_hidden_files_and_pipes_are_passed_over(site: Path) -> None:
     write(site / ".x.pth", "../a\n")
     os.mkfifo(site / "y.pth")
 
-    assert ["site"] == names([site])
+    assert names([site]) == ["site"]
 
 
 def test_only_site_folders_have_such_files(site: Path) -> None:
@@ -82,19 +82,19 @@ def test_only_site_folders_have_such_files(site: Path) -> None:
     write(site.parent / "a" / "x.pth", "../b\n")
     write(site.parent / "c" / "x.pth", "../b\n")
 
-    assert ["c", "site", "a"] == names([site], [str(site.parent / "c")])
+    assert names([site], [str(site.parent / "c")]) == ["c", "site", "a"]
 
 
 def test_what_a_folder_adds_comes_before_the_next_folder(site: Path) -> None:
     write(site / "x.pth", "../b\n")
 
-    assert ["site", "b", "a"] == names([site, site.parent / "a"])
+    assert names([site, site.parent / "a"]) == ["site", "b", "a"]
 
 
 def test_a_folder_under_two_names_is_searched_once(site: Path) -> None:
     (site.parent / "again").symlink_to("site")
 
-    assert ["site"] == names([site, site.parent / "again", site.parent / "nowhere"])
+    assert names([site, site.parent / "again", site.parent / "nowhere"]) == ["site"]
 
 
 def test_an_egg_link_leads_to_a_working_copy(site: Path) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import importlib_metadata
 import pytest
+from builders import distribution, metadata, write
 
 from envcheck import versions
 from envcheck.sources import site_packages
-from tests.builders import distribution, metadata, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -98,7 +98,9 @@ NAMES = [
     pytest.param("Legacy-2.0.dist-info", "Legacy", "2.0", "2.0", id="capital letters"),
     pytest.param("legacy-v2.dist-info", "legacy", "2.0", "2.0", id="a letter first"),
     pytest.param("flash-attn-2.3.0.dist-info", "flash_attn", "2.3.0", "2.3.0", id="dashes"),
-    pytest.param("torch-2.0.1.dist-info", "torch", "2.0.1+cu117", "2.0.1+cu117", id="METADATA knows"),
+    pytest.param(
+        "torch-2.0.1.dist-info", "torch", "2.0.1+cu117", "2.0.1+cu117", id="METADATA knows"
+    ),
     pytest.param("torch-2.0.1+cu117.dist-info", "torch", "2.0.1+cu117", "2.0.1+cu117", id="label"),
 ]
 
@@ -157,7 +159,9 @@ def test_a_damaged_package_without_a_version_is_still_there(tmp_path: Path) -> N
     assert package(scan(tmp_path), "torch").version is None
 
 
-@pytest.mark.parametrize("number", ["1.0-custom build", "9" * 300, "9" * 5000, "[red]1", "\x1b[31m"])
+@pytest.mark.parametrize(
+    "number", ["1.0-custom build", "9" * 300, "9" * 5000, "[red]1", "\x1b[31m"]
+)
 def test_a_version_that_is_none_is_an_oddity(tmp_path: Path, number: str) -> None:
     info(tmp_path, "torch-2.dist-info", "torch", number)
 
@@ -309,9 +313,7 @@ def test_code_on_pythonpath_without_metadata_has_no_version(tmp_path: Path) -> N
 
     found = scan(tmp_path / "site", before=[tmp_path / "src"])
 
-    detail = (
-        f"{tmp_path}/src/transformers is on PYTHONPATH, but without metadata its version can't be told"
-    )
+    detail = f"{tmp_path}/src/transformers is on PYTHONPATH, but without metadata its version can't be told"
     assert oddities(found) == [("shadowed", "transformers", detail)]
 
 
@@ -390,7 +392,9 @@ def test_everything_else_in_a_folder_is_passed_over(tmp_path: Path) -> None:
 
     found = scan(tmp_path)
 
-    assert not (found.packages or found.untracked or found.oddities)
+    assert not found.packages
+    assert not found.untracked
+    assert not found.oddities
 
 
 ORACLE = {
@@ -403,6 +407,8 @@ ORACLE = {
     "moellava.egg-info": ("moellava", "1.0.0"),
     "numpy-1.26.4.dist-info": ("numpy", "1.26.4"),
 }
+
+FILES = ("METADATA", "PKG-INFO", "")
 
 
 def test_importlib_metadata_finds_the_same(tmp_path: Path) -> None:
@@ -421,13 +427,12 @@ def test_importlib_metadata_finds_the_same(tmp_path: Path) -> None:
     found = scan(tmp_path / "first", tmp_path / "second")
 
     for name in [*(name for name, _ in ORACLE.values()), "single"]:
-        context = importlib_metadata.DistributionFinder.Context(name=name, path=path)
-        everywhere = importlib_metadata.MetadataPathFinder.find_distributions(context)
-        wins = next(iter(importlib_metadata.Distribution._prefer_valid(everywhere)))
+        everywhere = importlib_metadata.distributions(name=name, path=path)
+        wins = next(each for each in everywhere if any(map(each.read_text, FILES)))
         normal = versions.normalize(name)
         own = found.packages.get(normal)
         if own is None:
             assert wins.version == found.untracked[normal]
         else:
             assert own.version == versions.version(wins.version)
-            assert own.location == os.path.dirname(str(wins._path))  # type: ignore[attr-defined]
+            assert own.location == str(wins.locate_file(""))
