@@ -54,6 +54,21 @@ def clip(text: str, length: int = 80) -> str:
     return shown if len(shown) <= length else f"{shown[: length - 1]}…"
 
 
+def without_secret(url: str) -> str:
+    """
+    Return a URL in which a password or token before the host is replaced by stars.
+
+    >>> without_secret("git+https://me:secret@host/a.git@v1"), without_secret("ssh://git@host/a")
+    ('git+https://****@host/a.git@v1', 'ssh://git@host/a')
+    """
+    scheme, slashes, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    user, at, name = host.rpartition("@")
+    if not slashes or not at or user == "git":
+        return url
+    return f"{scheme}://****@{name}{slash}{path}"
+
+
 def _visible(character: str) -> str:
     code = ord(character)
     if character.isprintable() and code not in _INVISIBLE and code not in _SELECTORS:

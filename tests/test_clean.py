@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envcheck.clean import clean, clip
+from envcheck.clean import clean, clip, without_secret
 
 CASES = [
     pytest.param("torch 2.0.1+cu118", "torch 2.0.1+cu118", id="plain"),
@@ -56,3 +56,18 @@ def test_clean_text_is_printable_and_comes_back_as_it_is(text: str) -> None:
 )
 def test_clipped_text_says_that_it_was_cut(text: str, expected: str) -> None:
     assert expected == clip(text, 8)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        pytest.param("https://token@host", "https://****@host", id="token"),
+        pytest.param("https://a:b@c:d@host/x@y", "https://****@host/x@y", id="several"),
+        pytest.param("ssh://git@host/x", "ssh://git@host/x", id="the usual user of git"),
+        pytest.param("https://host/x@v1", "https://host/x@v1", id="no user"),
+        pytest.param("/home/me@host/x", "/home/me@host/x", id="a path"),
+        pytest.param("git@host:x/y.git", "git@host:x/y.git", id="as scp writes it"),
+    ],
+)
+def test_a_secret_in_a_url_is_replaced(url: str, expected: str) -> None:
+    assert expected == without_secret(url)

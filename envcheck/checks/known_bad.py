@@ -4,7 +4,7 @@ Combinations of versions and settings that the matrix knows to fail.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from envcheck import versions
 from envcheck.checks import Hit
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from envcheck.matrix import Matrix
     from envcheck.matrix.index import Index, Rule
     from envcheck.model import Environment
+
+_MACHINE: Final = ("python", "platform", "cuda", "gpu")
+"""Facts that an environment tells when it is read where it lies. Where one is unknown, most people
+have another one than an entry asks for, so what depends on it is only worth knowing."""
+
 
 class Cause(NamedTuple):
     """
@@ -78,7 +83,7 @@ def judged(layer: Index, rule: Rule, environment: Environment) -> Hit | None:
     """
     Evaluate one entry; `None`: it doesn't hit.
 
-    An unknown fact lowers the severity by a step: what may be wrong is never an error.
+    An unknown fact lowers the severity: what may be wrong is never an error.
     """
     packages = environment.packages
     unknown: list[Part] = []
@@ -96,8 +101,8 @@ def judged(layer: Index, rule: Rule, environment: Environment) -> Hit | None:
     severity = rule.severity
     if unknown:
         severity = SEVERITIES[max(0, SEVERITIES.index(severity) - 1)]
-        if "gpu" in rule.facts and environment.gpu is None:
-            severity = "info"  # most people have another one
+        if any(key in rule.facts and getattr(environment, key) is None for key in _MACHINE):
+            severity = "info"
     cause = Cause(layer, rule, outcome.because, tuple(unknown))
     return Hit(rule.id, severity, not unknown, tuple(pin[0] for pin in rule.packages), cause)
 

@@ -42,7 +42,7 @@ def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:
     """
     for name, package in environment.packages.items():
         for required in declared(package, matrix):
-            hit = judged(name, required, environment)
+            hit = judged(name, required, environment, matrix)
             if hit is not None:
                 yield hit
 
@@ -62,14 +62,16 @@ def watch(matrix: Matrix) -> Recheck:
                     wants.setdefault(required.name, []).append(required)
             for other in wants if name in about else about:
                 for required in wants.get(other, ()):
-                    hit = judged(name, required, environment)
+                    hit = judged(name, required, environment, matrix)
                     if hit is not None:
                         yield hit
 
     return again
 
 
-def judged(name: NormalizedName, required: Requirement, environment: Environment) -> Hit | None:
+def judged(
+    name: NormalizedName, required: Requirement, environment: Environment, matrix: Matrix
+) -> Hit | None:
     """
     Evaluate one requirement of a package; `None`: it holds, or doesn't apply here.
     """
@@ -82,13 +84,30 @@ def judged(name: NormalizedName, required: Requirement, environment: Environment
     applies = versions.marker_holds(required.marker, environment.python, environment.platform)
     if applies is False:
         return None
-    # A marker that could not be judged only may be wrong; a newer release than was declared for
-    # often works, and published sets that train well live with it: neither is an error.
-    capped = other is not None and _only_capped(required.specifier, other.version)
-    severity = "error" if applies and not capped else "warning"
+    severity = "error"
+    # A marker that could not be judged only may be wrong; a newer release than was declared for often
+    # works; and what a project published together has worked in spite of what is declared.
+    if not applies or (other is not None and _may_work(environment.packages[name], other, required, matrix)):
+        severity = "warning"
     breach = Breach(name, required, other is None)
     identifier = f"requirement/{name}/{required.name}"
     return Hit(identifier, severity, bool(applies), (name, required.name), breach)
+
+
+def _may_work(package: Package, other: Package, required: Requirement, matrix: Matrix) -> bool:
+    return _only_capped(required.specifier, other.version) or bool(
+        _pinned(package, matrix) & _pinned(other, matrix)
+    )
+
+
+def _pinned(package: Package, matrix: Matrix) -> set[tuple[int, int]]:
+    """Return the known-good sets that pin a package exactly to its version."""
+    return {
+        number
+        for specifier, numbers in matrix.pins(package.name)
+        if specifier.startswith("==") and versions.satisfies(package.version, specifier)
+        for number in numbers
+    }
 
 
 def _only_capped(specifier: str, installed: Version | None) -> bool:
@@ -144,6 +163,6 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
         },
         title=f"{breach.package} {package.version} requires {wanted}, but {found if other else 'it ' + found}",
         why=f"Declared in {source}."
-        + ("" if hit.severity == "error" else " A newer release than was declared for may still work."),
+        + ("" if hit.severity == "error" else " It may work in spite of that."),
         verify="" if hit.certain else f"It applies where: {breach.requirement.marker}",
     )

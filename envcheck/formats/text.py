@@ -89,7 +89,7 @@ def _checked(report: Report) -> str:
     environment = report.environment
     known = len(environment.packages)
     kind = _KINDS.get(environment.kind, environment.kind)
-    facts = [kind, f"Python {environment.python}" if environment.python else "Python unknown"]
+    facts = [kind, f"Python {environment.python}" if environment.python else "Python unknown (see --python-version)"]
     if environment.cuda:
         facts.append(f"torch for CUDA {environment.cuda}")
     count = known + len(environment.untracked)

@@ -4,17 +4,39 @@ What is known: the built-in matrix, and a user's own on top of it.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from envcheck.errors import MatrixError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
     from envcheck.matrix.index import Index, Release, Rule
+
+
+def clashes(
+    ids: Iterable[str], overrides: Collection[str], known: Mapping[str, str]
+) -> Mapping[str, str]:
+    """
+    Return what is wrong with the ids of a matrix that is put on top of others, by id.
+
+    Args:
+        known: The ids below it, with the name of the matrix that each is in.
+    """
+    wrong = {}
+    for identifier in sorted(ids):
+        if identifier in known and identifier not in overrides:
+            wrong[identifier] = (
+                f"the id {identifier!r} is already used in {known[identifier]}; "
+                "give it another id, or say `override: true`"
+            )
+        elif identifier in overrides and identifier not in known:
+            wrong[identifier] = f"{identifier!r} overrides nothing"
+    return wrong
 
 
 class Matrix:
@@ -31,57 +53,54 @@ class Matrix:
         Raises:
             MatrixError: An id of one is used again in a later one that doesn't say `override: true`.
         """
-        self._layers = tuple(layers)
+        self.layers = tuple(layers)
+        "The indexes, the built-in one first."
         self._hidden: list[frozenset[str]] = []
         hidden: frozenset[str] = frozenset()
-        for layer in reversed(self._layers):
+        for layer in reversed(self.layers):
             self._hidden.insert(0, hidden)
             hidden |= layer.overrides
-        if len(self._layers) > 1:
-            self._refuse_clashes()
-        self.tracked: frozenset[NormalizedName] = frozenset().union(*(layer.packages for layer in self._layers))
+        if len(self.layers) > 1 or hidden:
+            problems = tuple(self._clashes())
+            if problems:
+                raise MatrixError(problems)
+        self.tracked: frozenset[NormalizedName] = frozenset().union(
+            *(layer.packages for layer in self.layers)
+        )
         self._rules: dict[NormalizedName, list[tuple[Index, Rule]]] = {}
         self._pins: dict[NormalizedName, list[tuple[str, list[tuple[int, int]]]]] = {}
         self._releases: dict[NormalizedName, list[Release]] = {}
         self._requires: dict[tuple[NormalizedName, Version], tuple[str, ...] | None] = {}
 
-    def _refuse_clashes(self) -> None:
-        seen: dict[str, Index] = {}
-        problems = []
-        for layer in self._layers:
-            for identifier in layer.ids():
-                if identifier in seen and identifier not in layer.overrides:
-                    problems.append(
-                        f"{layer.name}: the id {identifier!r} is already used in {seen[identifier].name}; "
-                        "give it another id, or say `override: true`"
-                    )
-                seen.setdefault(identifier, layer)
-            problems += [
-                f"{layer.name}: {identifier!r} overrides nothing"
-                for identifier in sorted(layer.overrides)
-                if not any(identifier in other.ids() for other in self._layers[: self._layers.index(layer)])
-            ]
-        if problems:
-            raise MatrixError(tuple(problems))
+    def _clashes(self) -> Iterator[str]:
+        known: dict[str, str] = {}
+        for layer in self.layers:
+            ids = layer.ids()
+            for identifier, message in clashes(ids, layer.overrides, known).items():
+                place = os.path.join(layer.name, layer.lines()[identifier])
+                yield f"{place}: {message}"
+            known = {**dict.fromkeys(ids, layer.name), **known}
 
     def about(self) -> Mapping[str, Any]:
         """
         Return what a report says of the matrix: date, numbers of sets and entries, sources.
         """
         return {
-            "date": max((layer.date for layer in self._layers), default=""),
-            "sets": sum(len(layer.sets) for layer in self._layers),
-            "entries": sum(layer.entries - len(layer.overrides) for layer in self._layers),
-            "sources": [layer.name for layer in self._layers],
+            "date": max((layer.date for layer in self.layers), default=""),
+            "sets": sum(len(layer.sets) for layer in self.layers),
+            "entries": sum(layer.entries - len(layer.overrides) for layer in self.layers),
+            "sources": [layer.name for layer in self.layers],
         }
 
     def _load(self, name: NormalizedName) -> None:
         rules = self._rules[name] = []
         pins = self._pins[name] = []
-        for number, layer in enumerate(self._layers):
+        for number, layer in enumerate(self.layers):
             found, sets = layer.block(name)
             rules += [(layer, rule) for rule in found if rule.id not in self._hidden[number]]
-            pins += [(specifier, [(number, at) for at in numbers]) for specifier, numbers in sets.items()]
+            pins += [
+                (specifier, [(number, at) for at in numbers]) for specifier, numbers in sets.items()
+            ]
 
     def rules(self, name: NormalizedName) -> list[tuple[Index, Rule]]:
         """
@@ -105,7 +124,7 @@ class Matrix:
         """
         if name not in self._releases:
             merged = {}
-            for layer in self._layers:
+            for layer in self.layers:
                 merged.update({release.version: release for release in layer.releases(name)})
             self._releases[name] = [merged[version] for version in sorted(merged)]
         return self._releases[name]
@@ -116,7 +135,7 @@ class Matrix:
         """
         key = (name, version)
         if key not in self._requires:
-            found = (layer.requires(name, str(version)) for layer in reversed(self._layers))
+            found = (layer.requires(name, version) for layer in reversed(self.layers))
             self._requires[key] = next((each for each in found if each is not None), None)
         return self._requires[key]
 
@@ -124,7 +143,7 @@ class Matrix:
         """
         Return a set's record, with the name of its project under `project`.
         """
-        layer = self._layers[number[0]]
+        layer = self.layers[number[0]]
         record: Mapping[str, Any] = layer.read(layer.sets[number[1]])
         return record
 
@@ -132,7 +151,7 @@ class Matrix:
         """
         Return the project that a distribution name belongs to.
         """
-        for layer in reversed(self._layers):
+        for layer in reversed(self.layers):
             if distribution in layer.distributions:
                 return layer.distributions[distribution]
         return None
@@ -143,7 +162,7 @@ class Matrix:
         """
         merged: dict[str, Any] = {}
         numbers: list[tuple[int, int]] = []
-        for at, layer in enumerate(self._layers):
+        for at, layer in enumerate(self.layers):
             if name in layer.projects:
                 start, length, found = layer.projects[name]
                 merged.update(layer.read((start, length)))
@@ -154,13 +173,19 @@ class Matrix:
         """
         Return the names of all projects, sorted.
         """
-        return sorted({name for layer in self._layers for name in layer.projects})
+        return sorted({name for layer in self.layers for name in layer.projects})
+
+    def ids(self) -> Mapping[str, str]:
+        """
+        Return the ids of all entries and sets, with the name of the matrix that each is in first.
+        """
+        return {id_: layer.name for layer in reversed(self.layers) for id_ in layer.ids()}
 
     def records(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """
         Yield (id, record) of every entry and set that isn't overridden, by layer and id.
         """
-        for number, layer in enumerate(self._layers):
+        for number, layer in enumerate(self.layers):
             for identifier, place in sorted(layer.ids().items()):
                 if identifier not in self._hidden[number]:
                     yield identifier, layer.read(place)
@@ -169,7 +194,7 @@ class Matrix:
         """
         Return an entry's or a set's record; `None`: no such id.
         """
-        for layer in reversed(self._layers):
+        for layer in reversed(self.layers):
             place = layer.ids().get(identifier)
             if place:
                 record: Mapping[str, Any] = layer.read(place)

@@ -12,7 +12,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class MatrixIndexHook(BuildHookInterface):  # type: ignore[misc]
+class MatrixIndexHook(BuildHookInterface):  # type: ignore[misc, type-arg, unused-ignore]
     """
     Adds `envcheck/matrices/index.json` to a wheel; an editable installation compiles on first use.
     """

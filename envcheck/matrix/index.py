@@ -14,6 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from envcheck import versions
+from envcheck.errors import MatrixError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from envcheck.matrix.load import Content
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the layout changes: an index of another format is never read."""
 
 Place = tuple[int, int]
@@ -57,13 +58,9 @@ class Release(NamedTuple):
     yanked: bool
 
 
-def build(content: Content, digest: str) -> bytes:
+def build(content: Content) -> bytes:
     """
-    Compile a matrix.
-
-    Args:
-        content: Free of problems.
-        digest: Identifies the files it was read from.
+    Compile a matrix whose content is free of problems; the order of files and entries is no matter.
     """
     writer = _Writer()
     blocks: dict[str, dict[str, Any]] = {}
@@ -71,7 +68,7 @@ def build(content: Content, digest: str) -> bytes:
     def block(name: str) -> dict[str, Any]:
         return blocks.setdefault(name, {"rules": [], "pins": {}})
 
-    ids = {}
+    ids: dict[str, Place] = {}
     for identifier, entry in sorted(content.entries.items()):
         place = ids[identifier] = writer.add(entry)
         pins = [versions.requirement(text)[:2] for text in entry["packages"]]
@@ -79,32 +76,31 @@ def build(content: Content, digest: str) -> bytes:
         block(pins[0][0])["rules"].append([identifier, entry["severity"], pins, facts, *place])
         for name, _ in pins[1:]:
             block(name)
-    sets = []
+    sets: list[Place] = []
     projects = {}
-    for name, project in sorted(content.projects.items()):
-        about = {key: value for key, value in project.items() if key != "sets"}
+    for project, data in sorted(content.projects.items()):
+        about = {key: value for key, value in data.items() if key != "sets"}
         numbers = []
-        for record in project["sets"]:
+        for record in data["sets"]:
             number = len(sets)
             numbers.append(number)
-            sets.append(writer.add({**record, "project": name}))
+            sets.append(writer.add({**record, "project": project}))
             ids[record["id"]] = sets[number]
             if "withdrawn" in record:
                 continue  # can be explained and listed, but never matches
             for text in record["packages"]:
                 pin = versions.requirement(text)
                 block(pin.name)["pins"].setdefault(pin.specifier, []).append(number)
-        projects[name] = [*writer.add(about), numbers]
+        projects[project] = [*writer.add(about), numbers]
     places: dict[str, list[int]] = {}
-    for name in sorted({*blocks, *content.releases}):
-        releases = _pack(content.releases[name], writer) if name in content.releases else None
-        places[name] = [
-            *(writer.add(blocks[name]) if name in blocks else (0, 0)),
-            *(writer.add(releases) if releases else (0, 0)),
+    for package in sorted({*blocks, *content.releases}):
+        releases = content.releases.get(package)
+        places[package] = [
+            *(writer.add(blocks[package]) if package in blocks else (0, 0)),
+            *(writer.add(_pack(releases, writer)) if releases else (0, 0)),
         ]
     header = {
         "format": FORMAT,
-        "digest": digest,
         "date": _newest_date(content),
         "entries": len(content.entries),
         "overrides": sorted(id_ for id_, entry in content.entries.items() if entry.get("override")),
@@ -117,7 +113,9 @@ def build(content: Content, digest: str) -> bytes:
             for distribution in project.get("distributions", [])
         },
         "ids": writer.add(ids),
+        "lines": writer.add({id_: "{}:{}".format(*content.places[id_]) for id_ in ids}),
     }
+    header["length"] = len(writer.data.getvalue())
     return json.dumps(header, separators=(",", ":")).encode() + b"\n" + writer.data.getvalue()
 
 
@@ -162,7 +160,7 @@ def _newest_date(content: Content) -> str:
 
 class Index:
     """
-    One compiled matrix, read block by block.
+    One compiled matrix, read block by block, and nothing twice that is asked for often.
     """
 
     def __init__(self, data: BinaryIO, name: str) -> None:
@@ -170,21 +168,21 @@ class Index:
         Open a compiled matrix.
 
         Args:
-            data: Seekable; stays open.
+            data: Seekable; belongs to the index from now on.
             name: How reports call this matrix.
 
         Raises:
-            ValueError: It isn't an index of this format.
+            ValueError: It isn't a whole index of this format.
         """
         self._data = data
         self.name = name
-        data.seek(0)
         first = data.readline()
         self._start = len(first)
         header = json.loads(first)
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise ValueError("not an index of this format")
-        self.digest: str = header["digest"]
+        if data.seek(0, io.SEEK_END) != self._start + header["length"]:
+            raise ValueError("not a whole index")
         self.date: str = header["date"]
         self.entries: int = header["entries"]
         self.overrides: frozenset[str] = frozenset(header["overrides"])
@@ -193,13 +191,26 @@ class Index:
         self.projects: Mapping[str, list[Any]] = header["projects"]
         self.distributions: Mapping[str, str] = header["distributions"]
         self._ids: Place = header["ids"]
+        self._lines: Place = header["lines"]
+        self._rows: dict[NormalizedName, list[list[Any]]] = {}
+
+    def __del__(self) -> None:
+        self._data.close()
 
     def read(self, place: Place) -> Any:
         """
         Return the record at a place.
+
+        Raises:
+            MatrixError: The index is damaged.
         """
         self._data.seek(self._start + place[0])
-        return json.loads(self._data.read(place[1]).decode())
+        try:
+            return json.loads(self._data.read(place[1]).decode())
+        except ValueError:
+            raise MatrixError(
+                (f"{self.name}: the index is damaged; install envcheck again",)
+            ) from None
 
     def block(self, name: NormalizedName) -> tuple[list[Rule], Mapping[str, list[int]]]:
         """
@@ -210,15 +221,16 @@ class Index:
             return [], {}
         data = self.read((place[0], place[1]))
         rules = [
-            Rule(identifier, severity, tuple((pin[0], pin[1]) for pin in pins), facts, (start, length))
-            for identifier, severity, pins, facts, start, length in data["rules"]
+            Rule(id_, severity, tuple((pin[0], pin[1]) for pin in pins), facts, (start, length))
+            for id_, severity, pins, facts, start, length in data["rules"]
         ]
         return rules, data["pins"]
 
-    def _rows(self, name: NormalizedName) -> list[list[Any]]:
-        place = self.packages.get(name)
-        rows: list[list[Any]] = self.read((place[2], place[3])) if place and place[3] else []
-        return rows
+    def _releases(self, name: NormalizedName) -> list[list[Any]]:
+        if name not in self._rows:
+            place = self.packages.get(name)
+            self._rows[name] = self.read((place[2], place[3])) if place and place[3] else []
+        return self._rows[name]
 
     def releases(self, name: NormalizedName) -> list[Release]:
         """
@@ -226,21 +238,20 @@ class Index:
         """
         return [
             Release(version, date, python, bool(yanked))
-            for text, date, python, _, *yanked in self._rows(name)
+            for text, date, python, _, *yanked in self._releases(name)
             if (version := versions.version(text)) is not None
         ]
 
-    def requires(self, name: NormalizedName, version: str) -> tuple[str, ...] | None:
+    def requires(self, name: NormalizedName, version: Version) -> tuple[str, ...] | None:
         """
         Return what one release declares, without its extras; `None`: not known.
-
-        Args:
-            version: In PEP 440's normal form, which the schema demands of releases.
         """
-        for row in self._rows(name):
-            if row[0] == version and row[3]:
-                return tuple(self.read(row[3]))
-        return None
+        text = str(version)
+        rows = self._releases(name)
+        row = next((row for row in rows if row[0] == text), None)
+        if row is None:  # 2.1 and 2.1.0 are the same version
+            row = next((row for row in rows if versions.version(row[0]) == version), None)
+        return tuple(self.read(row[3])) if row is not None and row[3] else None
 
     def ids(self) -> Mapping[str, Place]:
         """
@@ -248,3 +259,10 @@ class Index:
         """
         places: Mapping[str, Place] = self.read(self._ids)
         return places
+
+    def lines(self) -> Mapping[str, str]:
+        """
+        Return where every entry and set was written: `known-bad/torch.yaml:12`.
+        """
+        lines: Mapping[str, str] = self.read(self._lines)
+        return lines

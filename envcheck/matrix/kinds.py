@@ -7,18 +7,20 @@ is returned, so that one pass lists everything.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
+import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from envcheck import versions
-from envcheck.matrix.strict_yaml import Node, Problem, plain
+from envcheck.matrix.strict_yaml import Node, Problem, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_URL = re.compile(r"https?://[^\s/]+\.[^\s/]+(/\S*)?\Z")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
+_URL = re.compile(r"https?://[^\s/?#]+\.[^\s/?#]+(?:[/?#]\S*)?(?<![,…])(?<!\.\.\.)\Z")
 _COMPARISON = re.compile(r"(>=|<=|!=|>|<)\s*(\S+)\Z")
 
 
@@ -86,7 +88,7 @@ def word(*choices: str) -> Kind:
     """
 
     def judge(value: str) -> str | None:
-        return None if value in choices else f"{value!r} is none of: {', '.join(choices)}"
+        return None if value in choices else f"{quoted(value)} is none of: {', '.join(choices)}"
 
     return _scalar(judge, {"enum": list(choices)})
 
@@ -98,42 +100,45 @@ def matching(pattern: str, what: str) -> Kind:
     compiled = re.compile(pattern)
 
     def judge(value: str) -> str | None:
-        return None if compiled.fullmatch(value) else f"{value!r} is not {what}"
+        return None if compiled.fullmatch(value) else f"{quoted(value)} is not {what}"
 
     return _scalar(judge, {"type": "string", "pattern": f"^{pattern}$"})
 
 
 def _judge_date(value: str) -> str | None:
+    wrong = f"{quoted(value)} is not a date (YYYY-MM-DD)"
     try:
-        datetime.date.fromisoformat(value)
+        dt.date.fromisoformat(value)
     except ValueError:
-        return f"{value!r} is not a date (YYYY-MM-DD)"
-    return None
+        return wrong
+    return None if _DATE.match(value) else wrong  # newer Pythons also take 20240129
 
 
 def _judge_version(value: str) -> str | None:
     parsed = versions.version(value)
     if parsed is None:
-        return f"{value!r} is not a version (PEP 440)"
-    return None if str(parsed) == value else f"{value!r}: the normal form is {str(parsed)!r} (PEP 440)"
+        return f"{quoted(value)} is not a version (PEP 440)"
+    return (
+        None
+        if str(parsed) == value
+        else f"{quoted(value)}: the normal form is {str(parsed)!r} (PEP 440)"
+    )
 
 
 def _judge_specifier(value: str) -> str | None:
     try:
-        versions.requirement(f"x {value}")
+        return None if versions.specifier(value) else "a version specifier must not be empty"
     except ValueError:
-        return f"{value!r} is not a version specifier (PEP 440)"
-    return None if value.strip() else "a version specifier must not be empty"
+        return f"{quoted(value)} is not a version specifier (PEP 440)"
 
 
 def _judge_requirement(value: str) -> str | None:
     try:
         required = versions.requirement(value)
     except ValueError:
-        return f"{value!r} is not a requirement (PEP 508)"
-    written = value.split(";")[0].strip()
-    if not written.startswith(required.name):
-        return f"{value!r}: the canonical name is {required.name!r} (PEP 503)"
+        return f"{quoted(value)} is not a requirement (PEP 508)"
+    if not value.lstrip().startswith(required.name):
+        return f"{quoted(value)}: the canonical name is {quoted(required.name)} (PEP 503)"
     return None
 
 
@@ -142,30 +147,33 @@ def _judge_pin(value: str) -> str | None:
     if wrong is None:
         required = versions.requirement(value)
         if required.marker or required.extras or required.url:
-            return f"{value!r}: only a name and a version specifier are allowed here"
+            return f"{quoted(value)}: only a name and a version specifier are allowed here"
     return wrong
 
 
 def _judge_url(value: str) -> str | None:
-    return None if _URL.match(value) else f"{value!r} is not a web address"
+    return None if _URL.match(value) else f"{quoted(value)} is not a whole web address"
 
 
 def _judge_python(value: str) -> str | None:
-    return None if value == "" else _judge_specifier(value)
+    return _judge_specifier(value) if value else None
 
+
+_NUMERAL: Final = {"type": ["string", "number"]}  # an editor takes 11.8 for a number
+_TEXT: Final = {"type": "string"}
 
 DATE = _scalar(_judge_date, {"type": "string", "format": "date"})
-VERSION = _scalar(_judge_version, {"type": "string"})
-SPECIFIER = _scalar(_judge_specifier, {"type": "string"})
-PYTHON = _scalar(_judge_python, {"type": "string"})
-REQUIREMENT = _scalar(_judge_requirement, {"type": "string"})
-PIN = _scalar(_judge_pin, {"type": "string"})
+VERSION = _scalar(_judge_version, _NUMERAL)
+SPECIFIER = _scalar(_judge_specifier, _TEXT)
+PYTHON = _scalar(_judge_python, _TEXT)
+REQUIREMENT = _scalar(_judge_requirement, _TEXT)
+PIN = _scalar(_judge_pin, _TEXT)
 URL = _scalar(_judge_url, {"type": "string", "format": "uri"})
 
 
 def _read_flag(node: Node, problems: Problems) -> bool:
     if node.value not in ("true", "false"):
-        problems.add(node.line, f"true or false is expected, not {node.value!r}")
+        problems.add(node.line, "true or false is expected here")
     return node.value == "true"
 
 
@@ -194,8 +202,9 @@ def one_or_list(kind: Kind) -> Kind:
     """
     several = list_of(kind)
 
-    def read(node: Node, problems: Problems) -> list[Any]:
-        return several.read(node if isinstance(node.value, list) else Node([node], node.line), problems)
+    def read(node: Node, problems: Problems) -> Any:
+        items = node if isinstance(node.value, list) else Node([node], node.line)
+        return several.read(items, problems)
 
     return Kind(read, {"anyOf": [kind.schema, several.schema]})
 
@@ -226,68 +235,70 @@ def mapping_of(key: Kind, kind: Kind) -> Kind:
             key.read(Node(name, value.line), problems)
         return {name: kind.read(value, problems) for name, value in node.value.items()}
 
-    return Kind(read, {"type": "object", "minProperties": 1, "additionalProperties": kind.schema})
+    schema = {"type": "object", "minProperties": 1, "additionalProperties": kind.schema}
+    return Kind(read, schema)
 
 
-def record(required: Mapping[str, Kind], optional: Mapping[str, Kind], *, only_one: bool = False) -> Kind:
+def record(
+    required: Mapping[str, Kind], optional: Mapping[str, Kind], *, only_one: bool = False
+) -> Kind:
     """
-    Make a kind for a mapping with named fields.
+    Make a kind for a mapping with named fields, at least one of them.
 
     Args:
         only_one: Exactly one of the optional fields must be there.
     """
     fields = {**required, **optional}
+    names = ", ".join(fields)
 
     def read(node: Node, problems: Problems) -> dict[str, Any]:
         if not isinstance(node.value, dict):
-            problems.add(node.line, f"a mapping with {', '.join(fields)} is expected here")
+            problems.add(node.line, f"a mapping with {names} is expected here")
             return {}
         for name, value in node.value.items():
             if name not in fields:
-                problems.add(value.line, f"unknown key {name!r}; known: {', '.join(fields)}")
+                problems.add(value.line, f"unknown key {quoted(name)}; known: {names}")
         for name in required:
             if name not in node.value:
-                problems.add(node.line, f"the key {name!r} is missing")
-        if only_one and len([name for name in optional if name in node.value]) != 1:
-            problems.add(node.line, f"exactly one of {', '.join(optional)} is expected here")
-        return {name: fields[name].read(value, problems) for name, value in node.value.items() if name in fields}
+                problems.add(node.line, f"the key {quoted(name)} is missing")
+        known = {name: value for name, value in node.value.items() if name in fields}
+        if only_one and len(known) != 1:
+            problems.add(node.line, f"exactly one of {names} is expected here")
+        elif not known:
+            problems.add(node.line, f"one of {names} is expected here")
+        return {name: fields[name].read(value, problems) for name, value in known.items()}
 
     schema: dict[str, Any] = {
         "type": "object",
         "properties": {name: kind.schema for name, kind in fields.items()},
         "required": list(required),
         "additionalProperties": False,
+        "minProperties": 1,
     }
     if only_one:
-        schema |= {"minProperties": 1, "maxProperties": 1}
+        schema["maxProperties"] = 1
     return Kind(read, schema)
 
 
-def _read_condition(node: Node, problems: Problems) -> list[str]:
-    values = node.value if isinstance(node.value, list) else [node]
-    texts = []
-    for item in values:
-        value = plain(item)
-        if not isinstance(value, str):
-            problems.add(item.line, "a value, a comparison or a list of values is expected here")
-            continue
-        found = _COMPARISON.match(value)
-        if found and found[1] != "!=" and not _is_number(found[2]):
-            problems.add(item.line, f"{value!r} compares with something that is not a number")
-        texts.append(value)
-    return texts
+_SCALAR: Final = {"type": ["string", "number", "boolean"]}
+
+
+def _judge_condition(value: str) -> str | None:
+    found = _COMPARISON.match(value)
+    if found and found[1] != "!=" and not _is_number(found[2]):
+        return f"{quoted(value)} compares with something that is not a number"
+    return None if value.strip() else "this must not be empty"
 
 
 def _is_number(value: str) -> bool:
     try:
-        float(value)
+        return math.isfinite(float(value))
     except ValueError:
         return False
-    return True
 
 
-CONDITION = Kind(
-    _read_condition,
-    {"type": ["string", "number", "boolean", "array"], "items": {"type": ["string", "number", "boolean"]}},
-)
+CONDITION = one_or_list(_scalar(_judge_condition, _SCALAR))
 """A value, a list of values (any of them), a comparison (`>=2`, `!=x`), `absent` or `present`."""
+
+SETTING = Kind(text(200).read, _SCALAR)
+"""A value to be set; `absent`: to be removed."""

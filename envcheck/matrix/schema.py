@@ -4,7 +4,7 @@ The records of a matrix, field by field; `matrix schema` and the validator both 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from envcheck.matrix.kinds import (
     CONDITION,
@@ -13,6 +13,7 @@ from envcheck.matrix.kinds import (
     PIN,
     PYTHON,
     REQUIREMENT,
+    SETTING,
     SPECIFIER,
     URL,
     VERSION,
@@ -44,6 +45,7 @@ LOSSES: Final = (
 _NAME = matching(r"[a-z0-9]+(-[a-z0-9]+)*", "a canonical name (PEP 503)")
 _PROJECT = matching(r"[a-z0-9]+([.-][a-z0-9]+)*", "a project name in lower case")
 _PATH = matching(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "a dotted path")
+_WORD = matching(r"[A-Za-z0-9_.-]+", "a word of a config.json")
 _EVIDENCE = record(
     {"kind": word("published", "run", "thread", "source", "release-notes")},
     {
@@ -58,7 +60,9 @@ _EVIDENCE = record(
 
 ENTRY: Final = record(
     {
-        "id": matching(r"[a-z0-9-]+/[a-z0-9]+([.-][a-z0-9]+)*", "an id (<file stem>/<what-is-bad>)"),
+        "id": matching(
+            r"[a-z0-9-]+/[a-z0-9]+([.-][a-z0-9]+)*", "an id (<file stem>/<what-is-bad>)"
+        ),
         "title": text(100),
         "severity": word("error", "warning", "info"),
         "packages": list_of(PIN),
@@ -69,7 +73,14 @@ ENTRY: Final = record(
     {
         "silent": FLAG,
         "deepspeed-config": mapping_of(_PATH, CONDITION),
-        "model": mapping_of(word("moe", "model-type", "dtype"), CONDITION),
+        "model": record(
+            {},
+            {
+                "moe": one_or_list(word("deepspeed", "transformers", "any", "absent")),
+                "model-type": one_or_list(_WORD),
+                "dtype": one_or_list(_WORD),
+            },
+        ),
         "python": SPECIFIER,
         "platform": one_or_list(word("linux", "darwin", "win32")),
         "cuda": SPECIFIER,
@@ -81,7 +92,7 @@ ENTRY: Final = record(
                 {},
                 {
                     "packages": list_of(PIN),
-                    "deepspeed-config": mapping_of(_PATH, text(200)),
+                    "deepspeed-config": mapping_of(_PATH, SETTING),
                     "advice": text(400),
                 },
                 only_one=True,
@@ -131,3 +142,31 @@ FILES: Final[dict[str, Kind]] = {
     "releases": list_of(RELEASE),
 }
 """What a file of each folder holds."""
+
+
+def json_schemas() -> dict[str, dict[str, Any]]:
+    """
+    Return a JSON Schema (draft 7) by folder, for editors: what a file of the folder holds.
+
+    An editor sees numbers and booleans where a matrix has text, so the schemas admit them.
+    """
+    about = {
+        "known-bad": "Known-bad entries of one package of an envcheck matrix",
+        "known-good": "Known-good sets of one project of an envcheck matrix",
+        "releases": "Releases of one package of an envcheck matrix",
+    }
+    dialect = "http://json-schema.org/draft-07/schema#"
+    return {
+        folder: {"$schema": dialect, "title": about[folder], **kind.schema}
+        for folder, kind in FILES.items()
+    }
+
+
+def modeline(path: str) -> str:
+    """
+    Return the first line by which an editor finds the schema of a YAML file.
+
+    >>> modeline("../schemas/known-bad.json")
+    '# yaml-language-server: $schema=../schemas/known-bad.json'
+    """
+    return f"# yaml-language-server: $schema={path}"

@@ -8,15 +8,22 @@ key is a problem, and so are anchors, aliases (an alias bomb can't be written) a
 from __future__ import annotations
 
 import gc
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
+
+from envcheck.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is absent from some builds
 _MAX_DEPTH = 20
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+"YAML 1.2 section 5.1 without the byte order mark; the parsers differ in what they make of them."
 
 
 class Node(NamedTuple):
@@ -38,7 +45,14 @@ class Problem(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
+        return clean(f"{self.file}:{self.line}: {self.message}")
+
+
+def quoted(text: str) -> str:
+    """
+    Return text as a message quotes it: between quotes, and not more than a line of it.
+    """
+    return repr(text if len(text) <= 80 else f"{text[:79]}…")
 
 
 def parse(text: str, file: str, problems: list[Problem]) -> Node | None:
@@ -50,8 +64,13 @@ def parse(text: str, file: str, problems: list[Problem]) -> Node | None:
         problems: Appended to; all that can be found in one pass.
 
     Returns:
-        `None` for an empty file, or where the text is no YAML at all.
+        `None` for an empty file, or where the text is no YAML at all; then that is a problem.
     """
+    forbidden = _FORBIDDEN.search(text)
+    if forbidden:
+        line = text.count("\n", 0, forbidden.start()) + 1
+        problems.append(Problem(file, line, f"the character {forbidden[0]!a} is not allowed"))
+        return None
     collecting = gc.isenabled()
     gc.disable()  # the cyclic collector makes large files super-linear; nothing here is cyclic
     try:
@@ -59,9 +78,8 @@ def parse(text: str, file: str, problems: list[Problem]) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        problems.append(Problem(file, line, f"not YAML: {error.problem or error.context}"))
-    except (yaml.YAMLError, ValueError) as error:
-        problems.append(Problem(file, 1, f"not YAML: {' '.join(str(error).split())}"))
+        message = f"can't be read as YAML: {error.problem or error.context}"
+        problems.append(Problem(file, line, message))
     finally:
         if collecting:
             gc.enable()
@@ -80,8 +98,9 @@ class _Builder:
                 if node is not None:
                     self.problem(event, "a second document; one file holds one document")
                     return node
-                first = next(events)
-                node = self.node(first, events, 0)
+                node = self.node(next(events), events, 0)
+        if node is None:
+            self.problems.append(Problem(self.file, 1, "the file holds nothing"))
         return node
 
     def problem(self, event: Any, message: str) -> None:
@@ -115,19 +134,10 @@ class _Builder:
             if not isinstance(key.value, str):
                 self.problem(event, "a key must be text")
             elif key.value in found:
-                self.problem(event, f"the key {key.value!r} is repeated; the first is on line {found[key.value].line}")
+                first = found[key.value].line
+                self.problem(
+                    event, f"the key {quoted(key.value)} is repeated; the first is on line {first}"
+                )
             else:
                 found[key.value] = Node(value.value, key.line)
         return found
-
-
-def plain(node: Node) -> Any:
-    """
-    Return a node's value without lines: text, lists and dictionaries.
-    """
-    value = node.value
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return {key: plain(item) for key, item in value.items()}

@@ -4,20 +4,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import io
+import os
+import re
+import warnings
+from typing import TYPE_CHECKING, Any, Final
 
 from envcheck import versions
-from envcheck.matrix.load import Content, load
-from envcheck.matrix.store import directory
-from envcheck.matrix.strict_yaml import Problem
+from envcheck.checks import known_bad
+from envcheck.clean import clean
+from envcheck.matrix import Matrix, clashes, witness
+from envcheck.matrix.index import Index, build
+from envcheck.matrix.load import Content, Place, load
+from envcheck.matrix.store import directory, open_matrix
+from envcheck.matrix.strict_yaml import Problem, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from packaging.version import Version
+
+    from envcheck.versions import Requirement
+
+_ONLY_A_CLASS: Final = re.compile(r"[\w.]*(Error|Exception|Warning)\s*:?\s*\Z|Traceback\b.*")
+"An error text without anything that tells one error from another."
 
 
 def validate(directories: Sequence[str]) -> tuple[str, int]:
     """
-    Validate matrix directories, each for itself; none: the built-in one.
+    Validate matrix directories, each on top of the built-in matrix alone; none: the built-in one.
 
     Returns:
         A line a problem (`file:line: what`), then one that counts, and the number of problems.
@@ -27,90 +42,246 @@ def validate(directories: Sequence[str]) -> tuple[str, int]:
     """
     lines = []
     count = 0
-    for path in directories or [directory()]:
-        content, problems = load(path)
-        if not problems:
-            problems = list(judge(content))
+    for path in directories or [_shown(directory())]:
+        content, problems = examine(path)
         count += len(problems)
-        lines += [str(problem) for problem in sorted(problems)]
+        lines += [str(problem) for problem in problems]
         sets = sum(len(project["sets"]) for project in content.projects.values())
         releases = sum(map(len, content.releases.values()))
         lines.append(
-            f"{path}: {len(content.entries)} entries, {sets} known-good sets of {len(content.projects)} projects, "
-            f"{releases} releases of {len(content.releases)} packages: "
-            + (f"{len(problems)} problems" if problems else "no problems")
+            f"{clean(path)}: {len(content.entries)} entries, {sets} known-good sets of "
+            f"{len(content.projects)} projects, {releases} releases of {len(content.releases)} "
+            f"packages: {len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}"
         )
     return "".join(f"{line}\n" for line in lines), count
 
 
-def judge(content: Content) -> Iterator[Problem]:
+def listed(directories: Sequence[str]) -> list[dict[str, str | int]]:
+    """
+    Return the problems of matrix directories as plain data for machines: file, line, message.
+
+    Raises:
+        MatrixError: A directory isn't there, or holds no matrix.
+    """
+    return [
+        {"file": problem.file, "line": problem.line, "message": clean(problem.message)}
+        for path in directories or [_shown(directory())]
+        for problem in examine(path)[1]
+    ]
+
+
+def _shown(path: str) -> str:
+    """Return a path as it is known in the working directory, if it lies there."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith(os.pardir) else relative
+
+
+def examine(path: str) -> tuple[Content, list[Problem]]:
+    """
+    Return what a matrix directory says, and its problems by file and line.
+
+    Raises:
+        MatrixError: It isn't there, or holds no matrix.
+    """
+    content, problems = load(path)
+    if not problems:
+        below = None if _is_built_in(path) else open_matrix()
+        problems = sorted(
+            Problem(os.path.join(path, place.file), place.line, message)
+            for place, message in judge(content, below)
+        )
+    return content, problems
+
+
+def _is_built_in(path: str) -> bool:
+    return os.path.isdir(directory()) and os.path.samefile(path, directory())
+
+
+def judge(content: Content, below: Matrix | None = None) -> Iterator[tuple[Place, str]]:
     """
     Yield what is well formed and still makes no sense.
+
+    Args:
+        below: The matrix that the content will be put on top of.
     """
+    index = Index(io.BytesIO(build(content)), "")
+    known = below.ids() if below else {}
+    wrong = clashes(index.ids(), index.overrides, known)
+    for identifier, message in wrong.items():
+        yield content.places[identifier], message
+    matrix = Matrix([*(below.layers if below and not wrong else ()), index])
     for identifier, entry in content.entries.items():
-        for message in _entry_problems(identifier, entry, content):
-            yield Problem(*content.places[identifier], message)
-    for project in content.projects.values():
+        for message in _Entry(identifier, entry, matrix).problems():
+            yield content.places[identifier], message
+    owners: dict[str, str] = {}
+    for name, project in content.projects.items():
+        for distribution in project.get("distributions", ()):
+            if owners.setdefault(distribution, name) != name:
+                message = (
+                    f"the distribution {distribution!r} already belongs to {owners[distribution]!r}"
+                )
+                yield content.places[name], message
         for record in project["sets"]:
-            for message in _set_problems(record, content):
-                yield Problem(*content.places[record["id"]], message)
+            for message in _set_problems(record, project.get("moe"), matrix):
+                yield content.places[record["id"]], message
 
 
-def _entry_problems(identifier: str, entry: dict[str, Any], content: Content) -> Iterator[str]:
-    pins = [versions.requirement(text) for text in entry["packages"]]
+class _Entry:
+    """
+    A known-bad entry on trial.
+    """
+
+    def __init__(self, identifier: str, entry: Mapping[str, Any], matrix: Matrix) -> None:
+        self.identifier = identifier
+        self.entry = entry
+        self.matrix = matrix
+        self.pins = [versions.requirement(text) for text in entry["packages"]]
+
+    def problems(self) -> Iterator[str]:
+        blamed = self.identifier.partition("/")[0]
+        if self.pins[0].name != blamed:
+            yield f"the first package must be the one to blame, {blamed!r}, like the file"
+        yield from _twice(self.pins)
+        if any(pin.specifier for pin in self.pins) and "boundary" not in self.entry:
+            yield "the key 'boundary' is missing: how were the edges of the versions established?"
+        for pin in self.pins:
+            yield from _pin_problems(pin, self.matrix, "this can never hold")
+        yield from self.condition_problems()
+        for symptom in self.entry.get("symptoms", ()):
+            if "error" in symptom:
+                yield from _symptom_problems(symptom["error"])
+        yield from _evidence_problems(self.entry["evidence"])
+        if not any(isinstance(item, str) or "url" in item for item in self.entry["evidence"]):
+            yield "the evidence names no web address"
+        for fix in self.entry.get("fixes", ()):
+            if "packages" in fix:
+                yield from self.version_fix_problems(fix["packages"])
+            elif "deepspeed-config" in fix:
+                yield from self.settings_fix_problems(fix["deepspeed-config"])
+
+    def condition_problems(self) -> Iterator[str]:
+        for key in ("python", "cuda", "gpu"):
+            if key in self.entry and witness.value(self.entry[key]) is None:
+                yield f"{key} {self.entry[key]!r} can never hold"
+        if "deepspeed-config" in self.entry and self.config is None:
+            yield "the conditions on the DeepSpeed configuration can never all hold"
+
+    @property
+    def config(self) -> dict[str, Any] | None:
+        return witness.settings(self.entry["deepspeed-config"])
+
+    def version_fix_problems(self, texts: Sequence[str]) -> Iterator[str]:
+        wanted = [versions.requirement(text) for text in texts]
+        shown = ", ".join(texts)
+        for pin in wanted:
+            yield from _pin_problems(pin, self.matrix, f"the fix {shown} can't be had")
+            releases = self.matrix.releases(pin.name)
+            fitting = [each for each in releases if versions.contains(pin.specifier, each.version)]
+            if fitting and all(each.yanked for each in fitting):
+                yield f"the fix {shown} can't be had: only yanked releases are in {str(pin)!r}"
+        cured = (
+            bad.name == good.name and not self.overlap(bad, good)
+            for bad in self.pins
+            for good in wanted
+        )
+        if not any(cured):
+            yield f"the fix {shown} does not cure: all of it can still be within the entry's own ranges"
+
+    def overlap(self, bad: Requirement, good: Requirement) -> bool:
+        """Tell whether a version that a fix admits is still bad, as far as known and named ones show."""
+        known = [release.version for release in self.matrix.releases(bad.name)]
+        known += witness.named(bad.specifier) + witness.named(good.specifier)
+        known += [] if known else witness.around(bad.specifier, good.specifier)
+        return any(
+            versions.contains(bad.specifier, each) and versions.contains(good.specifier, each)
+            for each in known
+        )
+
+    def settings_fix_problems(self, fix: Mapping[str, str]) -> Iterator[str]:
+        shown = ", ".join(f"{path}: {value}" for path, value in fix.items())
+        if "deepspeed-config" not in self.entry:
+            yield f"the fix {shown} changes the DeepSpeed configuration, which is no condition here"
+        elif self.config is not None:
+            config = self.config
+            for path, value in fix.items():
+                config = witness.changed(config, path, witness.literal(value))
+            if witness.holds(self.entry["deepspeed-config"], config):
+                yield f"the fix {shown} does not cure: the conditions still hold"
+
+
+def _twice(pins: Sequence[Requirement]) -> Iterator[str]:
     names = [pin.name for pin in pins]
-    if names[0] != identifier.split("/")[0]:
-        yield f"the first package must be the one to blame, {identifier.split('/')[0]!r}, like the file"
-    if len(set(names)) != len(names):
-        yield "a package is named twice: put its whole range into one requirement"
-    if any(pin.specifier for pin in pins) and "boundary" not in entry:
-        yield "the key 'boundary' is missing: how were the edges of the versions established?"
-    for pin in pins:
-        releases = [versions.version(each["version"]) for each in content.releases.get(pin.name, ())]
-        if releases and not any(each and versions.contains(pin.specifier, each) for each in releases):
-            yield f"no release of {pin.name} is in {pin.specifier!r}: this can never hold"
-    for fix in entry.get("fixes", ()):
-        yield from _fix_problems(fix, entry, pins, content)
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"{name} is named twice: put its whole range into one requirement"
 
 
-def _fix_problems(fix: dict[str, Any], entry: dict[str, Any], pins: list[versions.Requirement], content: Content) -> Iterator[str]:
-    if "deepspeed-config" in fix and "deepspeed-config" not in entry:
-        yield "a fix changes the DeepSpeed configuration, which is no condition of this entry"
-    if "packages" not in fix:
+def _pin_problems(pin: Requirement, matrix: Matrix, otherwise: str) -> Iterator[str]:
+    """Yield what is wrong with a range, given the known releases of its package."""
+    releases = [release.version for release in matrix.releases(pin.name)]
+    if not witness.admitted(pin.name, pin.specifier, matrix):
+        yield f"no release of {pin.name} is in {pin.specifier!r}: {otherwise}"
         return
-    wanted = {}
-    for text in fix["packages"]:
-        pin = versions.requirement(text)
-        wanted[pin.name] = pin.specifier
-    for name, specifier in wanted.items():
-        releases = [versions.version(each["version"]) for each in content.releases.get(name, ())]
-        admitted = [each for each in releases if each and versions.contains(specifier, each)]
-        if releases and not admitted:
-            yield f"the fix {name}{specifier} admits no release of {name}"
-    cures = any(
-        pin.name in wanted and not _overlap(pin.name, pin.specifier, wanted[pin.name], content) for pin in pins
-    )
-    if not cures:
-        yield f"the fix {', '.join(fix['packages'])} does not cure: all of it can still be within the entry's own ranges"
+    for clause in pin.specifier.split(","):
+        named = witness.named(clause)
+        if not releases or not named or clause.endswith(".*"):
+            continue
+        if clause.startswith("==") and not _exists(named[0], releases):
+            yield f"{pin.name} {named[0]} does not exist"
+        after = [each for each in releases if each.post is not None and each > named[0]]
+        same = [each for each in after if each.base_version == named[0].base_version]
+        if clause.startswith("!=") and same:
+            yield f"{clause!r} leaves {pin.name} {same[0]} in: exclude it too, or write {clause!r}.*"
 
 
-def _overlap(name: str, bad: str, good: str, content: Content) -> bool:
-    """Tell whether a version that a fix admits is still bad, as far as known releases and named versions show."""
-    known = [each["version"] for each in content.releases.get(name, ())]
-    known += [clause.lstrip("=<>!~") for specifier in (bad, good) for clause in specifier.split(",")]
-    for text in known:
-        each = versions.version(text)
-        if each is not None and versions.contains(bad, each) and versions.contains(good, each):
-            return True
-    return False
+def _exists(version: Version, releases: Sequence[Version]) -> bool:
+    """Tell whether there is such a version; one of a working copy is nowhere to be looked up."""
+    return version.is_devrelease or versions.public(version) in releases
 
 
-def _set_problems(record: dict[str, Any], content: Content) -> Iterator[str]:
-    names = [versions.requirement(text).name for text in record["packages"]]
-    if len(set(names)) != len(names):
-        yield "a package is named twice: put its whole range into one requirement"
-    for text in record["packages"]:
-        pin = versions.requirement(text)
-        releases = [versions.version(each["version"]) for each in content.releases.get(pin.name, ())]
-        if releases and not any(each and versions.contains(pin.specifier, each) for each in releases):
-            yield f"no release of {pin.name} is in {pin.specifier!r}"
+def _symptom_problems(text: str) -> Iterator[str]:
+    if len(text) < 2 or not (text.startswith("/") and text.endswith("/")):
+        if _ONLY_A_CLASS.match(text):
+            yield f"the symptom {quoted(text)} is found in every traceback of its kind"
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            pattern = re.compile(text[1:-1])
+    except (re.error, FutureWarning, DeprecationWarning) as error:
+        yield f"the symptom {quoted(text)} is no regular expression: {error}"
+        return
+    if pattern.search("") or pattern.search("Traceback (most recent call last):"):
+        yield f"the symptom {quoted(text)} matches everything"
+
+
+def _evidence_problems(evidence: Sequence[Any]) -> Iterator[str]:
+    for item in evidence:
+        if isinstance(item, str):
+            continue
+        needed = ("date", "python", "checks") if item["kind"] == "run" else ("url",)
+        missing = [key for key in needed if key not in item]
+        if missing:
+            yield f"evidence of the kind {item['kind']!r} lacks: {', '.join(missing)}"
+
+
+def _set_problems(record: Mapping[str, Any], moe: str | None, matrix: Matrix) -> Iterator[str]:
+    pins = [versions.requirement(text) for text in record["packages"]]
+    yield from _twice(pins)
+    yield from _evidence_problems(record["evidence"])
+    if "python" in record and witness.value(record["python"]) is None:
+        yield f"python {record['python']!r} can never hold"
+    if "withdrawn" in record:
+        return
+    for pin in pins:
+        yield from _pin_problems(pin, matrix, "the set can't be had")
+    environment, ranges = witness.stands_for(record, moe, matrix)
+    for hit in known_bad.hits(environment, matrix):
+        cause = hit.subject
+        if hit.certain and hit.severity == "error" and isinstance(cause, known_bad.Cause):
+            inside = all(
+                versions.contains(specifier, each)
+                for name, specifier in cause.rule.packages
+                for each in ranges[name]
+            )
+            if inside:
+                yield f"{hit.id} is known to break this set: say why it is withdrawn, or mend the entry"

@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from envcheck import versions
-from envcheck.clean import clip
+from envcheck.clean import clip, without_secret
 from envcheck.sources.listing import Listing
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ class _Reader:
         elif egg := _EGG.search(value):
             self.listing.add(egg[1], "", where, "editable", value)
         else:
-            detail = f"an editable install whose name and version aren't stated: {clip(value)}"
+            shown = clip(without_secret(value))
+            detail = f"an editable install whose name and version aren't stated: {shown}"
             self.listing.odd("unpinned", where, detail)
 
     def _requirement(self, line: str, where: str) -> None:
@@ -150,13 +151,14 @@ class _Reader:
     def _place(self, text: str, where: str) -> None:
         """Read a line that isn't a requirement, but a URL or a path."""
         self.written = True
+        url = without_secret(text)
         name, version = _file_name(text)
         if not name and (egg := _EGG.search(text)):
             name = egg[1]
         if name:
             self.listing.add(name, version, where, _origin(text), text)
         else:
-            self.listing.odd("unpinned", where, f"it says neither name nor version: {clip(text)}")
+            self.listing.odd("unpinned", where, f"it says neither name nor version: {clip(url)}")
 
     def _direct(self, name: NormalizedName, url: str, where: str) -> None:
         if url.startswith("file:") and any(part in url for part in _CONDA):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from envcheck import versions
-from envcheck.clean import clean, clip
+from envcheck.clean import clean, clip, without_secret
 from envcheck.errors import SourceError
 from envcheck.files import STDIN
 from envcheck.model import Environment, Oddity, Package
@@ -51,7 +51,11 @@ class Listing:
         if version and parsed is None:
             self.odd("unreadable", where, f"{clip(version)} is no version by PEP 440", normal)
         package = Package(
-            name=normal, version=parsed, location=where, origin=origin, reference=reference
+            name=normal,
+            version=parsed,
+            location=where,
+            origin=origin,
+            reference=without_secret(reference),
         )
         earlier = self.packages.get(normal)
         if earlier is not None and (earlier.version, earlier.origin) != (parsed, origin):
@@ -80,7 +84,8 @@ class Listing:
             SourceError: That is nothing.
         """
         if not (self.packages or self.untracked):
-            first = next((f" ({odd.subject}: {clip(odd.detail)})" for odd in self.oddities), "")
+            # Not what stands there: in a file of another kind that may be a secret.
+            first = next((f" (first in doubt: {clean(odd.subject)})" for odd in self.oddities), "")
             raise SourceError(
                 f"{clean(self.origin)} lists no package with a version{first}; expected {expected}"
             )

@@ -9,14 +9,13 @@ Source:
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from envcheck.clean import without_secret
 from envcheck.files import NotAFileError, head
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_CHUNK: Final = 32 * 1024
+_CHUNK: Final = 8 * 1024
+"Bytes; most headers are shorter."
 _LIMIT: Final = 1024 * 1024
 "Bytes of header fields; the longest in the field have about 40,000."
 
@@ -83,19 +82,12 @@ def parse(data: bytes, file: str) -> Metadata:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return Metadata(problem=f"its {file} is not UTF-8 text")
-    name = version = ""
-    requires: list[str] = []
-    for line in _unfold(text):
-        key, _, value = line.partition(":")
-        if key == "Requires-Dist":
-            requires.append(value.strip())
-        elif key == "Name":
-            name = name or value.strip()
-        elif key == "Version":
-            version = version or value.strip()
+    text = f"\n{_unfold(text)}"
+    name = next(iter(_fields(text, "Name")), "")
+    version = next(iter(_fields(text, "Version")), "")
     missing = "" if name and version else "Version" if name else "Name"
     problem = f"its {file} has no {missing}" if missing else ""
-    return Metadata(name, version, tuple(requires), problem)
+    return Metadata(name, version, tuple(_fields(text, "Requires-Dist")), problem)
 
 
 def direct(entry: str) -> tuple[str, str]:
@@ -103,7 +95,7 @@ def direct(entry: str) -> tuple[str, str]:
     Tell where a distribution came from: its origin (as in `model.Package`) and a reference.
     """
     try:
-        data = head(os.path.join(entry, "direct_url.json"), _CHUNK)
+        data = head(os.path.join(entry, "direct_url.json"), _LIMIT)
     except OSError:
         return "index", ""
     import json
@@ -130,21 +122,27 @@ def _header(path: str) -> bytes:
     size = _CHUNK
     data = head(path, size)
     while len(data) == size < _LIMIT and b"\n\n" not in data and b"\n\r\n" not in data:
-        size *= 2
+        size = min(size * 4, _LIMIT)
         data = head(path, size)
-    return data.partition(b"\n\r\n")[0].partition(b"\n\n")[0]
+    for end in (b"\n\n", b"\n\r\n"):
+        place = data.find(end)
+        if place >= 0:
+            data = data[:place]
+    return data
 
 
-def _unfold(text: str) -> Iterator[str]:
-    """Yield the fields; a line that starts with white space belongs to the one before it."""
-    field = ""
-    for line in text.removeprefix("\ufeff").split("\n"):
-        if line[:1] in {" ", "\t"}:
-            field += line
-            continue
-        yield field
-        field = line
-    yield field
+def _unfold(text: str) -> str:
+    """Join lines that start with white space to the one before them."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    if "\n " in text or "\n\t" in text:
+        text = text.replace("\n ", " ").replace("\n\t", "\t")
+    return text.removeprefix("\ufeff")
+
+
+def _fields(text: str, key: str) -> list[str]:
+    """Return the values of every line with this key."""
+    return [part.partition("\n")[0].strip() for part in text.split(f"\n{key}:")[1:]]
 
 
 def _reason(error: OSError, file: str) -> str:
@@ -185,7 +183,7 @@ def _requires_txt(entry: str) -> tuple[str, ...]:
 
 
 def _direct(record: dict[str, Any]) -> tuple[str, str]:
-    url = str(record.get("url", ""))
+    url = without_secret(str(record.get("url", "")))
     folder, vcs = record.get("dir_info"), record.get("vcs_info")
     if isinstance(folder, dict) and folder.get("editable") is True:
         return "editable", url
@@ -204,7 +202,7 @@ def _zipped(path: str) -> Metadata:
     broken = (OSError, KeyError, ValueError, EOFError, NotImplementedError, RuntimeError)
     try:
         with zipfile.ZipFile(path) as archive, archive.open("EGG-INFO/PKG-INFO") as member:
-            data = member.read(_CHUNK)
+            data = member.read(_LIMIT)
     except (*broken, zipfile.BadZipFile, zlib.error):
         return Metadata(problem="it is no zip archive with metadata")
     return parse(data.replace(b"\r\n", b"\n").partition(b"\n\n")[0], "PKG-INFO")

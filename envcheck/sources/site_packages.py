@@ -219,11 +219,18 @@ class Scan:
         installed = self.packages.get(name)
         if installed is None:
             detail = f"{source} is on PYTHONPATH, but without metadata its version can't be told"
-        elif source.startswith(installed.reference.removeprefix("file://") or "\0"):
+        elif _inside(source, installed.reference):
             return  # its own working copy
         else:
             detail = f"{source} is on PYTHONPATH and is imported in place of what is installed"
         self.oddities.append(Oddity("shadowed", name, detail, (name,)))
+
+
+def _inside(path: str, url: str) -> bool:
+    from urllib.parse import unquote
+
+    folder = unquote(url.removeprefix("file://")).rstrip("/")
+    return bool(folder) and path.startswith(f"{folder}{os.sep}")
 
 
 def _normal(name: str) -> NormalizedName:

@@ -162,6 +162,12 @@ ODD = [
         "git+https://a/b", "unpinned", "it says neither name nor version: git+https://a/b", id="url"
     ),
     pytest.param(
+        "https://me:secret@host/x",
+        "unpinned",
+        "it says neither name nor version: https://****@host/x",
+        id="a password",
+    ),
+    pytest.param(
         "torch @ file:///home/conda/feedstock_root/build_artifacts/torch_1702/work",
         "unpinned",
         "conda's build folder hides the version; give pip list --format=json instead",

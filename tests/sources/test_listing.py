@@ -86,6 +86,15 @@ def test_a_version_that_is_not_stated_is_no_oddity() -> None:
     assert not made.environment("freeze", None, "lines").oddities
 
 
+def test_a_password_is_not_passed_on() -> None:
+    made = listing()
+    made.add("torch", "", "line 1", "vcs", "git+https://me:secret@host/torch.git@v1")
+
+    (torch,) = made.environment("freeze", None, "lines").packages.values()
+
+    assert torch.reference == "git+https://****@host/torch.git@v1"
+
+
 def test_many_oddities_are_only_counted() -> None:
     made = listing()
     made.add("torch", "2.0.1", "line 1")
@@ -106,7 +115,7 @@ def test_a_list_of_nothing_is_refused() -> None:
     assert str(caught.value) == expected
 
 
-def test_a_list_of_nonsense_is_refused_with_an_example() -> None:
+def test_a_list_of_nonsense_is_refused_without_quoting_it() -> None:
     made = listing("-")
     made.odd("unreadable", "line 1", "it is no requirement: !!")
 
@@ -114,6 +123,5 @@ def test_a_list_of_nonsense_is_refused_with_an_example() -> None:
         made.environment("freeze", None, "lines")
 
     assert str(caught.value) == (
-        "standard input lists no package with a version "
-        "(line 1: it is no requirement: !!); expected lines"
+        "standard input lists no package with a version (first in doubt: line 1); expected lines"
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SHIM = '#!/usr/bin/env bash\nexec "/root/.pyenv/libexec/pyenv" exec "${0##*/}" "$@"\n'
+SHIM = '#!/usr/bin/env bash\nexec "/opt/pyenv/libexec/pyenv" exec "${0##*/}" "$@"\n'
 
 
 def active(**environ: object) -> Location:

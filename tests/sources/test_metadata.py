@@ -78,6 +78,7 @@ DIRECT = [
         id="a repository",
     ),
     pytest.param({"url": "https://a", "vcs_info": {}}, ("vcs", "git+https://a"), id="no commit"),
+    pytest.param({"url": "https://a:b@c/d"}, ("file", "https://****@c/d"), id="a password"),
     pytest.param({}, ("file", ""), id="nothing in it"),
     pytest.param([], ("file", ""), id="no object"),
     pytest.param("[" * 20_000, ("file", ""), id="too deep"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHIM = (
-    '#!/usr/bin/env bash\nprogram="${0##*/}"\nexec "/root/.pyenv/libexec/pyenv" exec "$program"\n'
+    '#!/usr/bin/env bash\nprogram="${0##*/}"\nexec "/opt/pyenv/libexec/pyenv" exec "$program"\n'
 )
 
 

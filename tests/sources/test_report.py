@@ -21,7 +21,7 @@ FACTS = {
     "cuda": "11.7",
     "gpu": "8.0",
     "packages": {"torch": "2.0.1", "transformers": None, "numpy": "1.26.4"},
-    "not-from-index": {"transformers": {"origin": "vcs", "reference": "git+https://a@b"}},
+    "not-from-index": {"transformers": {"origin": "vcs", "reference": "git+https://a/b@c"}},
 }
 
 
@@ -36,7 +36,7 @@ def test_the_environment_of_a_report_is_read() -> None:
     torch, transformers = found.packages.values()
     assert (str(torch.version), torch.location, torch.origin) == ("2.0.1", "torch", "index")
     assert transformers.version is None
-    assert (transformers.origin, transformers.reference) == ("vcs", "git+https://a@b")
+    assert (transformers.origin, transformers.reference) == ("vcs", "git+https://a/b@c")
     assert dict(found.untracked) == {"numpy": "1.26.4"}
     assert (found.origin, found.kind) == ("report.json", "report")
     assert (found.python, found.platform, found.cuda, found.gpu) == (

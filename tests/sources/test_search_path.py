@@ -82,7 +82,7 @@ def test_only_site_folders_have_such_files(site: Path) -> None:
     write(site.parent / "a" / "x.pth", "../b\n")
     write(site.parent / "c" / "x.pth", "../b\n")
 
-    assert names([site], [str(site.parent / "c")]) == ["c", "site", "a"]
+    assert names([site], ["/nowhere", str(site.parent / "c")]) == ["c", "site", "a"]
 
 
 def test_what_a_folder_adds_comes_before_the_next_folder(site: Path) -> None:

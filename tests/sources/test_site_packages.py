@@ -318,11 +318,13 @@ def test_code_on_pythonpath_without_metadata_has_no_version(tmp_path: Path) -> N
 
 
 def test_the_working_copy_of_an_editable_install_shadows_nothing(tmp_path: Path) -> None:
-    write(tmp_path / "repo" / "src" / "transformers" / "__init__.py")
-    direct = {"url": f"file://{tmp_path}/repo", "dir_info": {"editable": True}}
+    for name in ("a repo", "a repo 2"):
+        write(tmp_path / name / "src" / "transformers" / "__init__.py")
+    direct = {"url": f"file://{tmp_path}/a%20repo", "dir_info": {"editable": True}}
     distribution(tmp_path / "site", "transformers", "4.37.2", direct=direct)
 
-    assert not scan(tmp_path / "site", before=[tmp_path / "repo" / "src"]).oddities
+    assert not scan(tmp_path / "site", before=[tmp_path / "a repo" / "src"]).oddities
+    assert scan(tmp_path / "site", before=[tmp_path / "a repo 2" / "src"]).oddities
 
 
 def test_a_folder_of_data_shadows_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""
+The README is what new users run: its commands, tables and picture are held against reality.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+
+from commands import ROOT, envcheck
+
+from envcheck import cli
+from envcheck.options import ABOUT, flag
+
+README = ROOT / "README.md"
+FIRST = re.compile(r"^python3 -m venv \.venv && (.*)$", re.MULTILINE)
+PICTURE = re.compile(r"(<!-- report -->\n```text\n)(.*?)(```\n)", re.DOTALL)
+STATED = re.compile(r"^Matrix .*$", re.MULTILINE)
+
+
+def test_the_picture_is_the_report_of_the_first_command() -> None:
+    text = README.read_text(encoding="utf-8")
+    found = FIRST.search(text)
+    assert found
+    words = shlex.split(found[1].rpartition("&& ")[2])
+    assert words[0] == ".venv/bin/envcheck"
+
+    done = envcheck(*words[1:], cwd=ROOT)
+
+    if os.environ.get("UPDATE_GOLDEN"):
+        text = PICTURE.sub(lambda match: match[1] + done.stdout + match[3], text)
+        README.write_text(text, encoding="utf-8")
+    picture = PICTURE.search(text)
+    assert picture
+    # How much the matrix holds changes with every entry; all else has to be as shown.
+    assert STATED.sub("", picture[2]) == STATED.sub("", done.stdout), "UPDATE_GOLDEN=1 takes a new picture"
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_every_option_and_command_it_names_exists() -> None:
+    text = README.read_text(encoding="utf-8")
+    own = [line for line in re.findall(r"^(?:.*&& )?(?:\S*/)?envcheck .*$", text, re.MULTILINE)]
+    named = set(re.findall(r"(?<=\s)--[a-z][a-z-]+", "\n".join(own)))
+    known = {flag(name) for name in ABOUT} | {"--package", "--format"}
+
+    assert own
+    assert named - known - {"--quiet"} == set()
+    commands = {command.name or command.callback.__name__ for command in cli.app.registered_commands if command.callback}
+    for line in own:
+        word = line.partition("envcheck ")[2].split()[0]
+        assert word.startswith(("-", "#")) or word in commands | {"matrix"}, line
+
+
+def test_its_table_of_exit_codes_is_that_of_the_help() -> None:
+    text = README.read_text(encoding="utf-8")
+    table = re.findall(r"^\| (\d+) \| (.+?) \|$", text, re.MULTILINE)
+
+    assert [int(code) for code, _ in table] == [0, 1, 2, 3, 130]
+    shown = envcheck("--help").stdout
+    assert all(f"{code} " in shown for code, _ in table)
+
+
+def test_the_example_entry_is_valid(tmp_path: object) -> None:
+    text = README.read_text(encoding="utf-8")
+    entry = re.search(r"```yaml\n(- id: .*?)```", text, re.DOTALL)
+    assert entry
+    folder = ROOT.__class__(str(tmp_path)) / "mine" / "known-bad"
+    folder.mkdir(parents=True)
+    (folder / f"{entry[1].split()[2].split('/')[0]}.yaml").write_text(entry[1])
+
+    done = envcheck("matrix", "validate", folder.parent)
+
+    assert done.returncode == 0, done.stdout
