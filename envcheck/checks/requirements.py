@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from envcheck import versions
 from envcheck.checks import Hit
+from envcheck.known_good import CORE
 from envcheck.model import Finding
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:
     """
     for name, package in environment.packages.items():
         for required in declared(package, matrix):
-            hit = judged(name, required, environment, matrix)
+            hit = judged(name, required, environment)
             if hit is not None:
                 yield hit
 
@@ -62,16 +63,14 @@ def watch(matrix: Matrix) -> Recheck:
                     wants.setdefault(required.name, []).append(required)
             for other in wants if name in about else about:
                 for required in wants.get(other, ()):
-                    hit = judged(name, required, environment, matrix)
+                    hit = judged(name, required, environment)
                     if hit is not None:
                         yield hit
 
     return again
 
 
-def judged(
-    name: NormalizedName, required: Requirement, environment: Environment, matrix: Matrix
-) -> Hit | None:
+def judged(name: NormalizedName, required: Requirement, environment: Environment) -> Hit | None:
     """
     Evaluate one requirement of a package; `None`: it holds, or doesn't apply here.
     """
@@ -85,29 +84,14 @@ def judged(
     if applies is False:
         return None
     severity = "error"
-    # A marker that could not be judged only may be wrong; a newer release than was declared for often
-    # works; and what a project published together has worked in spite of what is declared.
-    if not applies or (other is not None and _may_work(environment.packages[name], other, required, matrix)):
+    # Outside of the core of a training stack (an inference engine, a user interface) a broken promise
+    # matters only to who uses that package; a newer release than was declared for often works; and a
+    # marker that can't be judged may not even apply. An entry that knows better says so.
+    if name not in CORE or not applies or (other is not None and _only_capped(required.specifier, other.version)):
         severity = "warning"
     breach = Breach(name, required, other is None)
     identifier = f"requirement/{name}/{required.name}"
     return Hit(identifier, severity, bool(applies), (name, required.name), breach)
-
-
-def _may_work(package: Package, other: Package, required: Requirement, matrix: Matrix) -> bool:
-    return _only_capped(required.specifier, other.version) or bool(
-        _pinned(package, matrix) & _pinned(other, matrix)
-    )
-
-
-def _pinned(package: Package, matrix: Matrix) -> set[tuple[int, int]]:
-    """Return the known-good sets that pin a package exactly to its version."""
-    return {
-        number
-        for specifier, numbers in matrix.pins(package.name)
-        if specifier.startswith("==") and versions.satisfies(package.version, specifier)
-        for number in numbers
-    }
 
 
 def _only_capped(specifier: str, installed: Version | None) -> bool:
