@@ -88,6 +88,7 @@ def _folder() -> str | None:
 
 
 def _only_ours(found: os.stat_result) -> bool:
-    if os.name != "posix":
-        return True  # the folder lies in the user's profile; the mode bits say nothing there
-    return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    # Elsewhere the folder lies in the user's profile, and the mode bits say nothing.
+    return os.name != "posix" or (
+        found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    )

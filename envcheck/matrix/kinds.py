@@ -264,7 +264,7 @@ def record(
         known = {name: value for name, value in node.value.items() if name in fields}
         if only_one and len(known) != 1:
             problems.add(node.line, f"exactly one of {names} is expected here")
-        elif not known:
+        elif not known and not required:
             problems.add(node.line, f"one of {names} is expected here")
         return {name: fields[name].read(value, problems) for name, value in known.items()}
 

@@ -151,7 +151,7 @@ def parse(files: Iterable[File], directory: str) -> tuple[Content, list[Problem]
         path = os.path.join(directory, file.folder, f"{file.stem}{_SUFFIX}")
         before = len(problems)
         node = strict_yaml.parse(file.text, path, problems)
-        if node is not None:
+        if node is not None and len(problems) == before:
             data = schema.FILES[file.folder].read(node, Problems(path, problems))
             if len(problems) == before:
                 add = {"known-bad": _entries, "known-good": _project, "releases": _releases}

@@ -44,7 +44,16 @@ def open_matrix(directories: Sequence[str] = ()) -> Matrix:
     Raises:
         MatrixError: Something in a directory is wrong; every problem is listed.
     """
-    return Matrix([_built_in(), *(_compiled(path, clean(path)) for path in directories)])
+    layers = [_built_in()]
+    problems: list[str] = []
+    for path in directories:
+        try:
+            layers.append(_compiled(path, clean(path)))
+        except MatrixError as error:  # noqa: PERF203
+            problems += error.problems
+    if problems:
+        raise MatrixError(tuple(problems))
+    return Matrix(layers)
 
 
 def _built_in() -> Index:
