@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CHECKS: Final[tuple[Check, ...]] = (known_bad, requirements, environment_check)
 OUTSIDE: Final = "project/outside-known-good"
+"""The finding that an environment is none of its project's known-good sets."""
 
 
 class Options(NamedTuple):
@@ -53,13 +54,16 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
     pairs = [(check, hit) for check in CHECKS for hit in check.hits(environment, matrix)]
     findings = [check.finding(hit, environment, matrix) for check, hit in pairs]
     candidates = known_good.nearest(environment, matrix, options.project)
-    near = known_good.compare(candidates[0], environment, matrix)[0] if candidates else None
+    near = known_good.closest(candidates, environment, matrix)
     if options.project is not None and (near is None or not near.exact):
-        findings.append(_outside(options, near))
+        reasons = known_good.limits(near, environment, matrix) if near else []
+        findings.append(_outside(options, near, reasons))
     findings.sort(key=_order)
     counted = tuple(finding for finding in findings if finding.id not in options.ignore)
     hits = tuple(hit for _, hit in pairs if hit.id not in options.ignore)
-    suggestions, unresolved = _suggest(environment, matrix, options, hits, candidates)
+    suggestions, unresolved = (), ()
+    if any(finding.severity != "info" for finding in counted):
+        suggestions, unresolved = _suggest(environment, matrix, options, hits, candidates)
     return Report(
         environment=environment,
         matrix=matrix.about(),
@@ -81,16 +85,17 @@ def _with_model(environment: Environment, matrix: Matrix, project: str | None) -
     return environment._replace(model={"moe": kind}) if kind else environment
 
 
-def _outside(options: Options, near: KnownGood | None) -> Finding:
-    title = f"These versions are none of {options.project}'s known-good sets"
-    why = f"The nearest is {near.id}." if near else "No set of the project is anywhere near."
+def _outside(options: Options, near: KnownGood | None, reasons: Sequence[str]) -> Finding:
+    why = "No set of the project is anywhere near."
+    if near is not None:
+        why = "; ".join((f"The nearest is {near.id}", *reasons)) + "."
     return Finding(
         id=OUTSIDE,
         kind="environment",
         severity="error" if options.strict else "warning",
         certainty="certain",
         packages={each.package: each.installed for each in near.differs} if near else {},
-        title=title,
+        title=f"These versions are none of {options.project}'s known-good sets",
         why=why,
         evidence=tuple(item["url"] for item in near.evidence if "url" in item) if near else (),
     )
@@ -115,8 +120,6 @@ def _suggest(
     hits: tuple[Hit, ...],
     candidates: Sequence[Candidate],
 ) -> tuple[tuple[Suggestion, ...], tuple[tuple[str, str], ...]]:
-    if not any(hit.severity != "info" for hit in hits):
-        return (), ()
     from envcheck.suggest import Advisor  # most environments need no advice, and so none of its imports
 
     watches = [check.watch(matrix) for check in CHECKS]
@@ -128,7 +131,10 @@ def _suggest(
             found = (hit for watch in watches for hit in watch(of, about))
         return [hit for hit in found if hit.id not in options.ignore]
 
-    advisor = Advisor(
-        matrix, environment, hits, again, candidates, options.project, options.prefer, options.keep
-    )
-    return advisor.suggest()
+    def outside(of: Environment) -> str | None:
+        if options.project is None or OUTSIDE in options.ignore:
+            return None
+        near = known_good.closest(known_good.nearest(of, matrix, options.project), of, matrix)
+        return None if near is not None and near.exact else "error" if options.strict else "warning"
+
+    return Advisor(matrix, environment, hits, again, candidates, outside, options).suggest()

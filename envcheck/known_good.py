@@ -13,7 +13,7 @@ from envcheck import versions
 from envcheck.model import Difference, KnownGood
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -42,8 +42,6 @@ class Candidate(NamedTuple):
     agreeing: int
     "Installed core packages on which the set agrees."
     number: tuple[int, int]
-    covers: bool
-    "The set names every installed core package."
 
 
 def nearest(environment: Environment, matrix: Matrix, project: str | None) -> list[Candidate]:
@@ -66,7 +64,7 @@ def nearest(environment: Environment, matrix: Matrix, project: str | None) -> li
     enough = max(_SHARED_CORE, (len(core) + 1) // 2)
     own = set((matrix.project(project) or {"numbers": ()})["numbers"]) if project is not None else None
     found = [
-        Candidate(2.0 * (named - agreeing) + 1.5 * (len(core) - named), agreeing, number, named == len(core))
+        Candidate(2.0 * (named - agreeing) + 1.5 * (len(core) - named), agreeing, number)
         for number, (named, agreeing) in tallies.items()
         if (number in own if own is not None else agreeing >= enough)
     ]
@@ -91,6 +89,23 @@ def _in_full(candidate: Candidate, environment: Environment, matrix: Matrix) -> 
     return candidate._replace(distance=candidate.distance + differing)
 
 
+def closest(
+    candidates: Sequence[Candidate], environment: Environment, matrix: Matrix
+) -> KnownGood | None:
+    """
+    Return the first set that is exactly these versions, else the nearest one; `None`: no set is near.
+    """
+    first = None
+    for candidate in candidates:
+        if first is not None and candidate.distance:
+            break
+        near, _ = compare(candidate, environment, matrix)
+        if near.exact:
+            return near
+        first = first or near
+    return first
+
+
 def compare(
     candidate: Candidate, environment: Environment, matrix: Matrix
 ) -> tuple[KnownGood, Mapping[str, Any]]:
@@ -104,13 +119,29 @@ def compare(
         package = environment.packages.get(pin.name)
         if package is None:
             if pin.name in CORE:
-                differs.append(Difference(pin.name, None, pin.specifier))
+                differs.append(Difference(pin.name, None, pin.specifier.removeprefix("==")))
         elif versions.satisfies(package.version, pin.specifier) is not True:
             installed = str(package.version) if package.version else "?"
             differs.append(Difference(pin.name, installed, pin.specifier.removeprefix("==")))
-    suits = True
-    if "python" in record and environment.python is not None:
-        parsed = versions.version(environment.python)
-        suits = parsed is not None and versions.contains(record["python"], parsed)
-    exact = not differs and candidate.covers and suits
-    return KnownGood(record["id"], exact, tuple(differs), tuple(record["evidence"])), record
+    near = KnownGood(record["id"], False, tuple(differs), tuple(record["evidence"]))
+    return near._replace(exact=not differs and not _limits(record, environment)), record
+
+
+def limits(near: KnownGood, environment: Environment, matrix: Matrix) -> list[str]:
+    """
+    Say why a set can't vouch for an environment even where no version differs; empty: it can.
+    """
+    return _limits(matrix.record(near.id) or {"packages": ()}, environment)
+
+
+def _limits(record: Mapping[str, Any], environment: Environment) -> list[str]:
+    named = {versions.requirement(text).name for text in record["packages"]}
+    found = [
+        f"it says nothing of {name}, which is installed"
+        for name in CORE
+        if name in environment.packages and name not in named
+    ]
+    python = versions.version(environment.python) if environment.python else None
+    if python and "python" in record and not versions.contains(record["python"], python):
+        found.append(f"it is for Python {record['python']}")
+    return found

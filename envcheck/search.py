@@ -1,24 +1,30 @@
 """
-The search for the cheapest changes that remove what is wrong.
+The search for the smallest change that removes what is wrong.
 
-A node is the environment after some changes. The first thing still wrong in the cheapest node is
-removed in every sensible way, each giving a new node, until nothing is wrong: a best-first search,
-so the first node that is clean is the smallest change. Each node is audited like any environment.
+What is wrong says: not all of these versions at once. A node stands for every combination of versions
+within some limits, and is looked at through the cheapest of them, the nearest release of each
+package. Where something is wrong with that one, the rest is divided among children, each of which
+takes one package out of what is wrong: together they leave out no other combination. The cheapest
+node goes first, so the first that is clean is the smallest change, as far as the estimate of what
+is left to do holds.
 """
 
 from __future__ import annotations
 
 import heapq
+from itertools import chain
 from math import log2
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from envcheck import versions
+from envcheck.checks import requirements
 from envcheck.checks.known_bad import Cause
 from envcheck.checks.requirements import Breach
-from envcheck.model import Package
+from envcheck.model import SEVERITIES, Package
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
@@ -27,228 +33,432 @@ if TYPE_CHECKING:
     from envcheck.matrix import Matrix
     from envcheck.matrix.index import Release
     from envcheck.model import Environment
+    from envcheck.versions import Requirement
 
-    Changes = Mapping[NormalizedName, Version]
+MUST, SHOULD, MAY = 2, 1, 0
+"""Whether a hit must go, should go, or may stay."""
 
-_MOST_NODES: Final = 250
-_MOST_TRIED: Final = 40
-"""Releases looked at for one package in one direction before its nearest is taken as it is."""
+_MOST_NODES: Final = 400
+_PATIENCE: Final = 60
+_LESS_PATIENCE: Final = 15
+"""Nodes looked at for something better once all that must go is gone, or if nothing must."""
 
 _DEAR: Final = {"torch": 4.0, "numpy": 1.5, "pydantic": 1.5}
 """What it costs to touch a package on which much else was built, against 1 for any other."""
+_WORKING_COPY: Final = 3.0
+_BONUS: Final = 0.3
+"""What a change is cheaper for being one that an entry recommends."""
+
+_GUESS: Final = 2.0
+"""What it costs to go back to a release that admits too new a version of another package only because
+nobody knew of that one yet."""
+
+
+class Goal(NamedTuple):
+    """
+    What is to be removed.
+    """
+
+    ids: frozenset[str]
+    warnings: frozenset[str]
+    "Those there are before: any other would be new."
+    errors: bool
+    "Whether the goal is errors; else it is warnings."
+
+    def level(self, hit: Hit) -> int:
+        """
+        Tell of a hit whether it must or should go: errors at any price, warnings if nothing gets worse.
+        """
+        if hit.severity == "error":
+            return MUST
+        if hit.severity == "warning" and hit.id not in self.warnings:
+            return SHOULD if self.errors else MUST
+        return SHOULD if hit.id in self.ids else MAY
+
+
+class Limit(NamedTuple):
+    """
+    What the version of a package must be in one part of the search.
+    """
+
+    package: NormalizedName
+    kind: str
+    "in, maybe, out: of a specifier | admits, refuses, otherwise: by what it requires of another one"
+    operand: str
+    "A specifier | the severity from which on a breach counts | the requirement that it must not be."
+    other: NormalizedName | None = None
+    version: Version | None = None
+    "Of the other package; `None`: not installed."
 
 
 class Node(NamedTuple):
     """
-    The environment after some changes.
+    The combinations within some limits, and the cheapest of them.
     """
 
     cost: float
     environment: Environment
-    changes: Changes
+    picks: Mapping[NormalizedName, int]
+    "Which choice is taken of each package that isn't left as it is."
+    limits: Mapping[NormalizedName, tuple[Limit, ...]]
     hits: tuple[Hit, ...]
+    spared: frozenset[str] = frozenset()
+    "Ids of hits that should go, but may stay in this part."
+    unseen: tuple[NormalizedName, ...] = ()
+    "Packages that have moved since the audit: `hits` only holds what they take no part in."
 
 
-class Search(NamedTuple):
+class Search:
     """
-    What stays the same during a search.
+    A search in one direction, from one environment.
     """
 
-    matrix: Matrix
-    start: Environment
-    audit: Callable[[Environment, Iterable[NormalizedName]], list[Hit]]
-    "What is wrong with an environment in which one of these packages takes part."
-    keep: frozenset[NormalizedName]
-    "Packages that must not change."
-
-    def node(self, environment: Environment, hits: Iterable[Hit]) -> Node:
+    def __init__(
+        self,
+        matrix: Matrix,
+        start: Environment,
+        hits: Iterable[Hit],
+        audit: Callable[[Environment, Collection[NormalizedName]], list[Hit]],
+        *,
+        directions: str,
+        keep: frozenset[NormalizedName] = frozenset(),
+        exists: Mapping[NormalizedName, Version | None] = MappingProxyType({}),
+        most: int | None = None,
+        lax: bool = False,
+    ) -> None:
         """
-        Return the node of the environment as it is.
-        """
-        return Node(0.0, environment, {}, tuple(hits))
-
-    def run(self, start: Node, wrong: Callable[[Hit], bool], directions: str) -> tuple[Node | None, Node]:
-        """
-        Search from a node.
+        Prepare a search.
 
         Args:
-            wrong: Tells which hits have to go.
-            directions: `down`, `up` or both words: where versions may move.
+            hits: What is wrong at the start.
+            audit: Tells what is wrong in which one of these packages takes part.
+            directions: Where versions may move: `down`, `up`, or both words, the preferred one first.
+            keep: Packages that must not change.
+            exists: Versions that are releases although none of their package are known.
+            most: How many packages may change.
+            lax: Also leave requirements in breach, as far as that is no error.
+        """
+        self.matrix = matrix
+        self.start = start
+        self.audit = audit
+        self.directions = directions
+        self.keep = keep
+        self.exists = exists
+        self.most = most
+        self.lax = lax
+        self.root = Node(0.0, start, {}, {}, tuple(hits))
+        self._choices: dict[NormalizedName, _Choices] = {}
+        self._fitting: dict[Limit, dict[int, bool]] = {}
+        self._wants: dict[tuple[NormalizedName, Version | None], list[Requirement] | None] = {}
+        self.nodes = 0
+
+    def run(self, goal: Goal, limits: Sequence[Limit] = ()) -> tuple[Node, int]:
+        """
+        Search for the cheapest node without anything that must or should go.
+
+        Args:
+            goal: Tells of a hit whether it must or should go.
+            limits: What must hold beside.
 
         Returns:
-            The cheapest clean node, if one was found, and the node that came nearest to it.
+            The best node, and how many hits of it still must go.
         """
+        start = self._within(self.root, limits)
+        if start is None:
+            return self.root, 1
         count = 0
-        queue = [(start.cost, count, start)]
-        seen = {self._key(start.changes)}
-        best, best_left = start, len([hit for hit in start.hits if wrong(hit)])
-        for _ in range(_MOST_NODES):
-            if not queue:
-                break
-            _, _, node = heapq.heappop(queue)
-            left = [hit for hit in node.hits if wrong(hit)]
-            if not left:
-                return node, node
-            if len(left) < best_left:
-                best, best_left = node, len(left)
-            for changes, bonus in self._ways_out(left[0], node, directions):
-                merged = {**node.changes, **changes}
-                key = self._key(merged)
-                if key in seen:
+        queue = [(0.0, count, start)]
+        seen: set[object] = set()
+        best, value = start, (len(start.hits) + 1, 0, 0.0)
+        patience = _PATIENCE if goal.errors else _LESS_PATIENCE
+        while queue and patience and self.nodes < _MOST_NODES:
+            node = heapq.heappop(queue)[2]
+            if node.unseen:
+                hits = (*node.hits, *self.audit(node.environment, node.unseen))
+                node = node._replace(hits=hits, unseen=())
+                rank = node.cost + _left(node, goal)
+                if queue and rank > queue[0][0]:
+                    count += 1
+                    heapq.heappush(queue, (rank, count, node))
                     continue
-                seen.add(key)
-                count += 1
-                child = self.apply(node, changes, bonus)
-                heapq.heappush(queue, (child.cost, count, child))
-        return None, best
-
-    @staticmethod
-    def _key(changes: Changes) -> frozenset[tuple[str, Version]]:
-        return frozenset(changes.items())
-
-    def apply(self, node: Node, changes: Changes, bonus: float = 0.0) -> Node:
-        """
-        Return the node after some more changes, audited.
-        """
-        packages = dict(node.environment.packages)
-        for name, version in changes.items():
-            packages[name] = self._package(name, version)
-        environment = node.environment._replace(packages=packages)
-        hits = [hit for hit in node.hits if not any(name in changes for name in hit.packages)]
-        hits += self.audit(environment, changes)
-        merged = {**node.changes, **changes}
-        return Node(self._cost(merged, hits) - bonus, environment, merged, tuple(hits))
-
-    def _package(self, name: NormalizedName, version: Version) -> Package:
-        return Package(name, version, requires=None)  # None: what that release declares
-
-    def _cost(self, changes: Changes, hits: Iterable[Hit]) -> float:
-        """Count packages first, then how far they move, then what else is wrong afterwards."""
-        cost = 0.5 * sum(1 for hit in hits if hit.severity == "warning")
-        for name, version in changes.items():
-            before = self.start.packages.get(name)
-            steps = 1
-            if before is not None and before.version is not None:
-                low, high = sorted((before.version, version))
-                steps = sum(1 for release in self.matrix.releases(name) if low < release.version <= high)
-            cost += _DEAR.get(name, 1.0) * (1.0 + 0.1 * log2(1 + steps))
-        return cost
-
-    def _ways_out(self, hit: Hit, node: Node, directions: str) -> Iterator[tuple[Changes, float]]:
-        """Yield the changes that remove one hit, with a bonus for those that the matrix recommends."""
-        if isinstance(hit.subject, Cause):
-            yield from self._fixes(hit.subject, node, directions)
-        for name in hit.packages:
-            if name in self.keep:
-                continue
-            for direction in directions.split():
-                release = self._nearest(name, hit, node, direction)
-                if release is not None:
-                    yield {name: release}, 0.0
-
-    def _fixes(self, cause: Cause, node: Node, directions: str) -> Iterator[tuple[Changes, float]]:
-        for fix in cause.record().get("fixes", ()):
-            changes: dict[NormalizedName, Version] = {}
-            for text in fix.get("packages", ()):
-                pin = versions.requirement(text)
-                installed = node.environment.packages.get(pin.name)
-                if installed is not None and versions.satisfies(installed.version, pin.specifier):
-                    continue
-                target = self.closest(pin.name, pin.specifier, directions)
-                if target is None or pin.name in self.keep:
-                    changes.clear()
-                    break
-                changes[pin.name] = target
-            if changes:
-                yield changes, 0.3
-
-    def closest(self, name: NormalizedName, specifier: str, directions: str) -> Version | None:
-        """
-        Return the release nearest to the installed one that a specifier admits.
-        """
-        for direction in directions.split():
-            for release in self._releases(name, direction):
-                if versions.contains(specifier, release.version):
-                    return release.version
-        return None
-
-    def _nearest(self, name: NormalizedName, hit: Hit, node: Node, direction: str) -> Version | None:
-        """Return the nearest release in a direction that removes a hit, and brings in no entry itself."""
-        fallback = None
-        tried = 0
-        for release in self._releases(name, direction):
-            if not self._removes(hit, name, release, node):
-                continue
-            fallback = fallback or release.version
-            tried += 1
-            if tried > _MOST_TRIED:
+            self.nodes += 1
+            must = [hit for hit in node.hits if goal.level(hit) == MUST]
+            should = [hit for hit in node.hits if goal.level(hit) == SHOULD]
+            if (len(must), len(should), node.cost) < value:
+                best, value = node, (len(must), len(should), node.cost)
+            if not (must or should):
                 break
-            packages = {**node.environment.packages, name: self._package(name, release.version)}
-            after = self.audit(node.environment._replace(packages=packages), (name,))
-            if not any(each.severity == "error" and isinstance(each.subject, Cause) for each in after):
-                return release.version
-        return fallback
+            patience -= value[0] == 0
+            wrong = must or [hit for hit in should if hit.id not in node.spared]
+            children = self._children(wrong[0], node, goal, spare=not must) if wrong else ()
+            for child in children:
+                key = (frozenset(chain.from_iterable(child.limits.values())), child.spared)
+                if key not in seen:
+                    seen.add(key)
+                    count += 1
+                    rank = child.cost + _left(child, goal)
+                    heapq.heappush(queue, (rank, count, child))
+        return best, value[0]
 
-    def _removes(self, hit: Hit, name: NormalizedName, release: Release, node: Node) -> bool:
+    def _children(self, hit: Hit, node: Node, goal: Goal, *, spare: bool) -> Iterator[Node]:
+        """Yield the parts into which a node falls where one hit is removed, or spared."""
+        ways = [(limits, -_BONUS) for limits in _fixes(hit)]
+        if goal.errors or not (spare and isinstance(hit.subject, Cause)):
+            # A warning is worth only what its entry recommends, an error whatever removes it.
+            ways += self._ways_out(hit, node)
+        for limits, price in ways:
+            child = self._within(node, limits, price)
+            if child is not None and (price >= 0 or child.picks != node.picks):
+                yield child
+        if spare:
+            yield node._replace(cost=node.cost + 1.0, spared=node.spared | {hit.id})
+
+    def _exits(self, hit: Hit, node: Node) -> list[Limit]:
+        """Return for each package of a hit what takes it out of there."""
         subject = hit.subject
         if isinstance(subject, Cause):
-            return any(
-                pinned == name and not versions.contains(specifier, release.version)
-                for pinned, specifier in subject.rule.packages
-            )
-        breach = cast("Breach", subject)
-        if name == breach.requirement.name:
-            return versions.contains(breach.requirement.specifier, release.version)
-        requires = self.matrix.requires(name, release.version)
-        for text in requires or ():
-            try:
-                required = versions.requirement(text)
-            except ValueError:
-                continue
-            if required.name == breach.requirement.name and "extra" not in required.marker:
-                other = node.environment.packages.get(required.name)
-                return other is not None and versions.satisfies(other.version, required.specifier) is True
-        return requires is not None
+            return [Limit(name, "out", specifier) for name, specifier in subject.rule.packages]
+        if isinstance(subject, Breach):
+            required = subject.requirement
+            other = node.environment.packages.get(required.name)
+            found = other.version if other else None
+            admitted, counts = required.specifier, "warning"
+            if self.lax and hit.severity == "error":
+                admitted, counts = requirements.without_caps(admitted), "error"
+            return [
+                Limit(subject.package, "admits", counts, required.name, found),
+                Limit(required.name, "in", admitted),
+            ]
+        return []
 
-    def _releases(self, name: NormalizedName, direction: str) -> Iterator[Release]:
-        """Yield the releases one may install here, nearest first: upwards the last patch of each minor first."""
-        before = self.start.packages.get(name)
-        installed = before.version if before else None
-        allowed = [release for release in self.matrix.releases(name) if self._allowed(release, installed)]
-        if direction == "down":
-            if installed is not None:
-                yield from (each for each in reversed(allowed) if each.version < versions.public(installed))
+    def _ways_out(self, hit: Hit, node: Node) -> Iterator[tuple[list[Limit], float]]:
+        """Divide the combinations that are free of a hit, by the first package that is out of it."""
+        exits = self._exits(hit, node)
+        if not isinstance(hit.subject, Breach):
+            staying: list[Limit] = []
+            for limit in exits:
+                yield [*staying, limit], 0.0
+                staying.append(limit._replace(kind="maybe"))
             return
-        above = [each for each in allowed if installed is None or each.version > installed]
-        if installed is None:
-            yield from reversed(above)
-            return
-        families: dict[tuple[int, ...], list[Release]] = {}
-        for each in above:
-            families.setdefault(each.version.release[:2], []).append(each)
-        for family in families.values():
-            yield from reversed(family)
+        admits, inside = exits
+        package = node.environment.packages[admits.package]
+        if package.version and admits.version and _too_new(admits.version, inside.operand):
+            here = f"<={versions.public(package.version)}"
+            yield [admits, Limit(package.name, "out", here)], 0.0
+            yield [admits, Limit(package.name, "in", here)], _GUESS
+        else:
+            yield [admits], 0.0
+        refuses, outside = admits._replace(kind="refuses"), inside._replace(kind="out")
+        yield [refuses, inside], 0.0
+        # Or both move, the one to a release that requires something else of the other.
+        wanted = "; ".join(map(str, self._wanted(package, inside.package) or ()))
+        moves = [Limit(inside.package, "in", ""), outside]
+        if admits.version:
+            moves.append(outside._replace(operand=f"=={admits.version}"))
+        yield [refuses, Limit(package.name, "otherwise", wanted, inside.package), *moves], 0.0
 
-    def _allowed(self, release: Release, installed: Version | None) -> bool:
-        if release.yanked:
-            return False
-        if release.version.is_prerelease and not (installed is not None and installed.is_prerelease):
-            return False
-        if not release.python or self.start.python is None:
-            return True
-        python = versions.version(self.start.python)
-        try:
-            return python is None or versions.contains(release.python, python)
-        except ValueError:
-            return False
+    def _choice(self, name: NormalizedName, number: int) -> tuple[float, Package | None] | None:
+        if name not in self._choices:
+            self._choices[name] = _Choices(self, name)
+        return self._choices[name].get(number)
 
-    def why_not(self, name: NormalizedName) -> str:
+    def _within(self, node: Node, limits: Sequence[Limit], price: float = 0.0) -> Node | None:
+        """Return the part of a node that is within more limits; `None`: there is none."""
+        merged = dict(node.limits)
+        picks = dict(node.picks)
+        cost = node.cost + price
+        changed: dict[NormalizedName, Package] = {}
+        for limit in limits:
+            if limit not in merged.get(limit.package, ()):
+                merged[limit.package] = (limit, *merged.get(limit.package, ()))
+        for name in {limit.package: None for limit in limits}:
+            number = picks.get(name, 0)
+            while choice := self._choice(name, number):
+                if all(self._fits(limit, number, choice[1]) for limit in merged[name]):
+                    break
+                number += 1
+            else:
+                return None
+            if number != picks.get(name, 0):
+                cost += choice[0] - self._choice(name, picks.get(name, 0))[0]
+                picks[name] = number
+                changed[name] = choice[1]
+        if not changed:
+            return node._replace(cost=cost, limits=merged)
+        if self.most is not None and len(picks) > self.most:
+            return None
+        packages = {**node.environment.packages, **changed}
+        environment = node.environment._replace(packages=packages)
+        hits = tuple(hit for hit in node.hits if changed.keys().isdisjoint(hit.packages))
+        return Node(cost, environment, picks, merged, hits, node.spared, tuple(changed))
+
+    def _fits(self, limit: Limit, number: int, package: Package | None) -> bool:
+        """Tell whether a package's choice of that number is within a limit."""
+        known = self._fitting.get(limit)
+        if known is None:
+            known = self._fitting[limit] = {}
+        if number not in known:
+            known[number] = self._judge(limit, package)
+        return known[number]
+
+    def _judge(self, limit: Limit, package: Package | None) -> bool:
+        kind = limit.kind
+        if limit.other is None:
+            if package is None:
+                return kind == "out"
+            holds = versions.satisfies(package.version, limit.operand)
+            return holds is True if kind == "in" else (holds is False) is (kind == "out")
+        if package is None:
+            return kind == "admits"
+        wanted = self._wanted(package, limit.other)
+        if wanted is None:
+            return False  # what isn't known is no way out
+        if kind == "otherwise":
+            return "; ".join(map(str, wanted)) != limit.operand
+        other = {limit.other: Package(limit.other, limit.version)} if limit.version else {}
+        environment = self.start._replace(packages=other)
+        counts = SEVERITIES.index(limit.operand)
+        breaches = (requirements.judged(package.name, each, environment) for each in wanted)
+        admits = not any(hit and SEVERITIES.index(hit.severity) >= counts for hit in breaches)
+        return admits is (kind == "admits")
+
+    def _wanted(self, package: Package, other: NormalizedName) -> list[Requirement] | None:
+        """Return what a package requires of another one; `None`: not known."""
+        key = package.name, package.version
+        if key not in self._wants:
+            release = package.requires is None
+            if release and (
+                package.version is None or self.matrix.requires(package.name, versions.public(package.version)) is None
+            ):
+                self._wants[key] = None
+            else:
+                self._wants[key] = [*requirements.declared(package, self.matrix)]
+        wants = self._wants[key]
+        return None if wants is None else [each for each in wants if each.name == other]
+
+    def why_not(self, hit: Hit, node: Node) -> str:
         """
-        Say why no release of a package helps.
+        Say why nothing removes a hit.
         """
+        return "; ".join(self._stuck(limit, node) for limit in self._exits(hit, node))
+
+    def _stuck(self, limit: Limit, node: Node) -> str:
+        name = limit.package
         if name in self.keep:
             return f"{name} is to be kept"
         if not self.matrix.releases(name):
             return f"no releases of {name} are known"
+        number = 1
+        while choice := self._choice(name, number):
+            if self._fits(limit, number, choice[1]):
+                return f"with another {name} something else fails"
+            number += 1
         python = f" for Python {self.start.python}" if self.start.python else ""
-        return f"no release of {name}{python} is free of it"
+        return f"no other release of {name}{python} is free of it"
+
+
+def _too_new(version: Version, specifier: str) -> bool:
+    return versions.contains(requirements.without_caps(specifier), version)
+
+
+def _fixes(hit: Hit) -> Iterator[list[Limit]]:
+    """Yield what the entry behind a hit recommends, as far as that is versions."""
+    fixes = hit.subject.record().get("fixes", ()) if isinstance(hit.subject, Cause) else ()
+    for fix in fixes:
+        pins = [versions.requirement(text) for text in fix.get("packages", ())]
+        if pins:
+            yield [Limit(pin.name, "in", pin.specifier) for pin in pins]
+
+
+def _left(node: Node, goal: Goal) -> float:
+    """Estimate what is left to do: hits that share no package need a change each."""
+    taken: set[NormalizedName] = set()
+    left = 0.0
+    for hit in node.hits:
+        if goal.level(hit) and hit.id not in node.spared and taken.isdisjoint(hit.packages):
+            taken.update(hit.packages)
+            left += 0.1 if any(name in node.picks for name in hit.packages) else 1.1
+    return left
+
+
+class _Choices:
+    """
+    What can be had of one package, cheapest first: as it is, then the releases one may install here.
+
+    Releases are looked at as far as they are asked for.
+    """
+
+    def __init__(self, search: Search, name: NormalizedName) -> None:
+        self._search = search
+        self._name = name
+        self._before = search.start.packages.get(name)
+        self._more = self._moves() if name not in search.keep else iter(())
+        self._found: list[tuple[float, Package | None]] = [(0.0, self._before)]
+
+    def get(self, number: int) -> tuple[float, Package | None] | None:
+        """
+        Return a choice with its price; `None`: there are not so many.
+        """
+        while number >= len(self._found):
+            more = next(self._more, None)
+            if more is None:
+                return None
+            self._found.append(more)
+        return self._found[number]
+
+    def _moves(self) -> Iterator[tuple[float, Package]]:
+        name, before = self._name, self._before
+        price = _DEAR.get(name, 1.0)
+        if before is not None and before.origin in {"editable", "vcs", "file"}:
+            price += _WORKING_COPY
+        installed = before.version if before else None
+        releases = self._search.matrix.releases(name)
+        existing = self._search.exists.get(name)
+        if existing is not None and not releases:
+            yield price, Package(name, existing)
+        ways = [
+            _priced(price, self._allowed(way, installed))
+            for way in _ways(releases, installed, self._search.directions)
+        ]
+        for cost, release in heapq.merge(*ways, key=lambda each: each[0]):
+            yield cost, Package(name, release.version)
+
+    def _allowed(self, releases: Iterable[Release], installed: Version | None) -> Iterator[Release]:
+        text = self._search.start.python
+        python = versions.version(text) if text else None
+        early = installed is not None and installed.is_prerelease
+        for release in releases:
+            if release.yanked or (release.version.is_prerelease and not early):
+                continue
+            if python is None or _suits(release.python, python):
+                yield release
+
+
+def _suits(specifier: str, python: Version) -> bool:
+    try:
+        return versions.contains(specifier, python)
+    except ValueError:
+        return False
+
+
+def _priced(price: float, releases: Iterable[Release]) -> Iterator[tuple[float, Release]]:
+    for rank, release in enumerate(releases, 1):
+        yield price * (1.0 + 0.1 * log2(1 + rank)), release
+
+
+def _ways(releases: list[Release], installed: Version | None, directions: str) -> list[list[Release]]:
+    """Return the releases in each direction, nearest first; upwards the last patch of each minor first."""
+    if installed is None:
+        return [releases[::-1]]
+    here = versions.public(installed)
+    ways = []
+    for direction in directions.split():
+        if direction == "down":
+            ways.append([each for each in reversed(releases) if each.version < here])
+            continue
+        families: dict[tuple[int, ...], list[Release]] = {}
+        for each in releases:
+            if each.version > here:
+                families.setdefault(each.version.release[:2], []).insert(0, each)
+        ways.append([each for family in families.values() for each in family])
+    return ways

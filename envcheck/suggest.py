@@ -2,7 +2,8 @@
 Suggestions: what to change so that nothing is wrong any more.
 
 Each is one set of changes, audited again. The nearest known-good set comes first where it is close,
-then the smallest change in the preferred direction, then what else there is.
+then the smallest change in the preferred direction, then what else there is. One that brings in a
+warning is only made where none without removes the errors.
 """
 
 from __future__ import annotations
@@ -11,21 +12,28 @@ import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from envcheck import versions
+from envcheck.audit import OUTSIDE
+from envcheck.checks.conditions import look_up, setting
 from envcheck.checks.known_bad import Cause
 from envcheck.checks.requirements import Breach
-from envcheck.known_good import compare
+from envcheck.known_good import CORE, compare, limits
 from envcheck.model import Change, Suggestion
-from envcheck.search import Node, Search
+from envcheck.search import MUST, Goal, Limit, Search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
+    from packaging.version import Version
 
+    from envcheck.audit import Options
     from envcheck.checks import Hit
     from envcheck.known_good import Candidate
     from envcheck.matrix import Matrix
     from envcheck.model import Environment
+    from envcheck.search import Node
+
+    Audit = Callable[[Environment, Collection[NormalizedName] | None], list[Hit]]
 
 PREFERENCES: Final = {
     "downgrade": ("downgrade", "settings", "upgrade"),
@@ -34,196 +42,304 @@ PREFERENCES: Final = {
 }
 """What `--prefer` puts first."""
 
-_WORDS: Final = {"downgrade": "down", "upgrade": "up", "mixed": "down up"}
+_WORDS: Final = {"downgrade": "down", "upgrade": "up"}
 _CLOSE: Final = 4
-"""A known-good set is close if at most so many installed packages have to move to reach it."""
-_SETS_TRIED: Final = 5
+"""A known-good set is close if at most so many packages have to move to reach it."""
+_SETS_TRIED: Final = 3
 
 
-class Advisor(NamedTuple):
+class Advice(NamedTuple):
+    """
+    A suggestion, and how many warnings it brings in.
+    """
+
+    suggestion: Suggestion
+    flaws: int
+
+
+class Advisor:
     """
     What suggestions are made from.
     """
 
-    matrix: Matrix
-    environment: Environment
-    hits: tuple[Hit, ...]
-    audit: Callable[[Environment, Iterable[NormalizedName] | None], list[Hit]]
-    candidates: Sequence[Candidate]
-    "Known-good sets, nearest first."
-    project: str | None
-    prefer: str = "downgrade"
-    keep: frozenset[NormalizedName] = frozenset()
+    def __init__(
+        self,
+        matrix: Matrix,
+        environment: Environment,
+        hits: Sequence[Hit],
+        audit: Audit,
+        candidates: Sequence[Candidate],
+        outside: Callable[[Environment], str | None],
+        options: Options,
+    ) -> None:
+        """
+        Prepare to advise.
+
+        Args:
+            hits: What is wrong with the environment.
+            audit: What is wrong with any: everything, or that in which some packages take part.
+            candidates: Known-good sets, nearest first.
+            outside: How bad it is that an environment is none of its project's sets; `None`: it is one.
+        """
+        self.matrix = matrix
+        self.environment = environment
+        self.hits = hits
+        self.audit = audit
+        self.candidates = candidates
+        self.outside = outside
+        self.options = options
+        self.is_outside = outside(environment)
+        errors = frozenset(hit.id for hit in hits if hit.severity == "error")
+        warnings = {hit.id for hit in hits if hit.severity == "warning"}
+        self.goal = Goal(
+            errors or frozenset(hit.id for hit in hits if _curable(hit)),
+            frozenset(warnings | {OUTSIDE} if self.is_outside else warnings),
+            bool(errors),
+        )
 
     def suggest(self) -> tuple[tuple[Suggestion, ...], tuple[tuple[str, str], ...]]:
         """
         Return the suggestions, best first, and (finding id, what is in the way) where there is none.
         """
-        errors = frozenset(hit.id for hit in self.hits if hit.severity == "error")
-        goal = errors or frozenset(hit.id for hit in self.hits if self._curable(hit))
-        if not goal:
-            return (), ()
-        search = Search(self.matrix, self.environment, self.audit, self.keep)
-        found: dict[str, Suggestion] = {}
-        nearest_miss = None
-        for direction in PREFERENCES[self.prefer]:
-            if direction == "settings":
-                settings = self._settings(goal)
-                if settings is not None:
-                    found[direction] = settings
-                continue
-            node, miss = self._reach(
-                search, search.node(self.environment, self.hits), goal, _WORDS[direction]
-            )
-            if node is not None and node.changes:
-                found[direction] = self._suggestion(node)
-            nearest_miss = nearest_miss or miss
-        if not found.keys() & {"downgrade", "upgrade"}:
-            node, miss = self._reach(search, search.node(self.environment, self.hits), goal, _WORDS["mixed"])
-            if node is not None and node.changes:
-                found["mixed"] = self._suggestion(node)
-            nearest_miss = miss
-        known_good = self._known_good(goal)
-        suggestions = [*found.values()]
-        if known_good is not None:
-            suggestions = [each for each in suggestions if each.changes != known_good.changes]
-            suggestions.insert(0 if self.prefer != "fewest" else len(suggestions), known_good)
-        unresolved = ()
-        if not suggestions and errors and nearest_miss is not None:
-            unresolved = tuple(self._in_the_way(nearest_miss, search))
-        return tuple(suggestions), unresolved
+        found: list[Advice] = []
+        miss = None
+        if self.goal.ids and self.is_outside != "error":  # else only a known-good set helps
+            found, miss = self._smallest()
+        if self.goal.ids or self.is_outside:
+            known_good = self._known_good()
+            if known_good is not None:
+                found = [each for each in found if not _same(known_good, each)]
+                found.insert(0, known_good)
+        flaws = min((each.flaws for each in found), default=0)
+        suggestions = [each.suggestion for each in found if flaws or not each.flaws]
+        if self.options.prefer == "fewest":
+            suggestions.sort(key=lambda each: (len(each.changes), each.known_good is not None))
+        if suggestions or not (self.goal.errors or self.is_outside == "error"):
+            return tuple(suggestions), ()
+        return (), tuple(self._in_the_way(miss))
 
-    def _curable(self, hit: Hit) -> bool:
-        """Tell whether a warning is something that versions or settings can remove."""
-        return hit.severity == "warning" and isinstance(hit.subject, (Cause, Breach))
+    def _smallest(self) -> tuple[list[Advice], Node | None]:
+        """Return the smallest change of each kind; where there is none, the node that came nearest."""
+        found: list[Advice] = []
+        for kind in PREFERENCES[self.options.prefer]:
+            if kind == "settings":
+                advice = self._settings()
+            else:
+                advice, _ = self._advice(self._search(_WORDS[kind]))
+            if advice is not None:
+                found.append(advice)
+        fewest = min(
+            (
+                len(each.suggestion.changes)
+                for each in found
+                if not (each.flaws or each.suggestion.settings)
+            ),
+            default=None,
+        )
+        if fewest == 1 or (found and not self.goal.errors):
+            return found, None
+        words = "up down" if self.options.prefer == "upgrade" else "down up"
+        search = self._search(words, most=None if fewest is None else fewest - 1)
+        advice, miss = self._advice(search)
+        if advice is None and not found and self.goal.errors:
+            advice, miss = self._advice(self._search(words, lax=True))
+        if advice is not None and not any(_same(advice, each) for each in found):
+            found.insert(min(1, len(found)), advice)
+        return found, miss
 
-    def _reach(
-        self, search: Search, start: Node, goal: frozenset[str], directions: str
-    ) -> tuple[Node | None, Node]:
-        """Search for a node without the goal's hits, without any error, and without a new warning."""
-        before = {hit.id for hit in self.hits}
-
-        def wrong(hit: Hit) -> bool:
-            if hit.severity == "error" or hit.id in goal:
-                return True
-            # A result has to satisfy what is declared, even a bound that may be harmless to break.
-            return isinstance(hit.subject, Breach) and hit.id not in before
-
-        node, miss = search.run(start, wrong, directions)
-        if node is None and not any(hit.severity == "error" for hit in self.hits):
-            # Warnings need not all go: leave out those that nothing removes.
-            stuck = {hit.id for hit in miss.hits if wrong(hit)}
-            if goal - stuck and stuck <= before:
-                return self._reach(search, start, goal - stuck, directions)
-        return node, miss
-
-    def _settings(self, goal: frozenset[str]) -> Suggestion | None:
-        """Return the settings that cure every finding of the goal, if settings can."""
-        settings: dict[str, str | None] = {}
-        for hit in self.hits:
-            if hit.id not in goal:
-                continue
-            fixes = hit.subject.record().get("fixes", ()) if isinstance(hit.subject, Cause) else ()
-            fix = next((each["deepspeed-config"] for each in fixes if "deepspeed-config" in each), None)
-            if fix is None:
-                return None
-            settings.update(
-                {path: None if value == "absent" else _json_text(value) for path, value in fix.items()}
-            )
-        after = self.hits
-        if self.environment.deepspeed_config is not None:
-            config = applied(self.environment.deepspeed_config, settings)
-            after = tuple(self.audit(self.environment._replace(deepspeed_config=config), None))
-            if any(hit.severity == "error" or hit.id in goal for hit in after):
-                return None
-        left = {hit.id for hit in after} - (goal if self.environment.deepspeed_config is None else set())
-        return Suggestion(
-            direction="settings",
-            changes=(),
-            settings=tuple(settings.items()),
-            resolves=tuple(sorted({hit.id for hit in self.hits} - left)),
-            remaining=tuple(sorted(hit.id for hit in after if hit.severity == "warning" and hit.id in left)),
-            known_good=None,
-            command="",
+    def _search(self, directions: str, **more: Any) -> Search:
+        return Search(
+            self.matrix,
+            self.environment,
+            self.hits,
+            self.audit,
+            directions=directions,
+            keep=self.options.keep,
+            **more,
         )
 
-    def _known_good(self, goal: frozenset[str]) -> Suggestion | None:
+    def _advice(
+        self,
+        search: Search,
+        bounds: Iterable[Limit] = (),
+        settings: Mapping[str, str | None] | None = None,
+        known_good: str | None = None,
+    ) -> tuple[Advice | None, Node]:
+        """Return the smallest change within bounds, and the node that came nearest to it."""
+        node, must = search.run(self.goal, bounds)
+        if must or not (node.picks or settings):
+            return None, node
+        return self._judged(node, settings or {}, known_good), node
+
+    def _judged(
+        self, node: Node, settings: Mapping[str, str | None], known_good: str | None = None
+    ) -> Advice | None:
+        """Put a node without errors into words; `None`: it removes nothing, or not without making worse."""
+        outside = self.outside(node.environment)
+        left = {hit.id for hit in node.hits} | ({OUTSIDE} if outside else set())
+        remaining = {hit.id for hit in node.hits if hit.severity == "warning"}
+        remaining |= {OUTSIDE} if outside == "warning" else set()
+        resolves = ({hit.id for hit in self.hits} | ({OUTSIDE} if self.is_outside else set())) - left
+        flaws = len(remaining - self.goal.warnings)
+        if outside == "error" or not (self.goal.errors or (resolves and not flaws)):
+            return None
+        changes = tuple(
+            Change(name, before.version if before else None, node.environment.packages[name].version)
+            for name in sorted(node.picks)
+            for before in [self.environment.packages.get(name)]
+        )
+        suggestion = Suggestion(
+            direction=_direction(changes),
+            changes=changes,
+            settings=tuple(settings.items()),
+            resolves=tuple(sorted(resolves)),
+            remaining=tuple(sorted(remaining)),
+            known_good=known_good,
+            command=command(self.environment, changes) if changes else "",
+            note=_note(self.environment, changes),
+        )
+        return Advice(suggestion, flaws)
+
+    def _settings(self) -> Advice | None:
+        """Return the settings that entries recommend, with changes of versions where they aren't enough."""
+        settings: dict[str, str | None] = {}
+        for hit in self.hits:
+            if hit.id in self.goal.ids and isinstance(hit.subject, Cause):
+                fixes = hit.subject.record().get("fixes", ())
+                fix = next((fix for fix in fixes if "deepspeed-config" in fix), {})
+                for path, value in fix.get("deepspeed-config", {}).items():
+                    settings[path] = None if value == "absent" else _json_text(value)
+        if not settings:
+            return None
+        environment, audit = self.environment, self.audit
+        if environment.deepspeed_config is not None:
+            config = applied(environment.deepspeed_config, settings)
+            environment = environment._replace(deepspeed_config=config)
+        else:
+            audit = _overruled(audit, settings)
+        search = Search(
+            self.matrix,
+            environment,
+            audit(environment, None),
+            audit,
+            directions="down up",
+            keep=self.options.keep,
+        )
+        if not any(self.goal.level(hit) == MUST for hit in search.root.hits):
+            return self._judged(search.root, settings)
+        return self._advice(search, settings=settings)[0] if self.goal.errors else None
+
+    def _known_good(self) -> Advice | None:
         """Return the way to the nearest known-good set, where it is close and cures the goal."""
+        most = _CLOSE if self.options.project is None else None
         for candidate in self.candidates[:_SETS_TRIED]:
-            known_good, record = compare(candidate, self.environment, self.matrix)
-            if not self._suits(record):
+            near, record = compare(candidate, self.environment, self.matrix)
+            if near.exact or not self._suits(record):
                 continue
-            search = Search(self.matrix, self.environment, self.audit, self.keep)
-            changes = {}
-            for text in record["packages"]:
-                pin = versions.requirement(text)
-                package = self.environment.packages.get(pin.name)
-                if package is None or versions.satisfies(package.version, pin.specifier):
-                    continue
-                target = search.closest(pin.name, pin.specifier, "down up") or _exact(
-                    pin.specifier, self, pin.name
-                )
-                if target is None or pin.name in self.keep:
-                    changes.clear()
-                    break
-                changes[pin.name] = target
-            if not changes or (self.project is None and len(changes) > _CLOSE):
-                continue
-            pinned = frozenset(versions.requirement(text).name for text in record["packages"])
-            rest = search._replace(keep=self.keep | pinned)
-            start = rest.apply(rest.node(self.environment, self.hits), changes)
-            node, _ = self._reach(rest, start, goal, _WORDS["mixed"])
-            if node is not None:
-                return self._suggestion(node, known_good.id)
+            pins = [versions.requirement(text) for text in record["packages"]]
+            bounds = [Limit(pin.name, "in", pin.specifier) for pin in pins if self._bound(pin.name)]
+            exists = {pin.name: _exact(pin.specifier) for pin in pins}
+            search = self._search("down up", exists=exists, most=most)
+            advice, _ = self._advice(search, bounds, known_good=near.id)
+            if advice is not None:
+                return advice
         return None
 
     def _suits(self, record: Mapping[str, Any]) -> bool:
-        python = versions.version(self.environment.python) if self.environment.python else None
+        text = self.environment.python
+        python = versions.version(text) if text else None
         return python is None or "python" not in record or versions.contains(record["python"], python)
 
-    def _suggestion(self, node: Node, known_good: str | None = None) -> Suggestion:
-        changes = []
-        directions = set()
-        for name, version in sorted(node.changes.items()):
-            package = self.environment.packages.get(name)
-            before = package.version if package else None
-            changes.append(Change(name, before, version))
-            if before is not None:
-                directions.add("upgrade" if version > versions.public(before) else "downgrade")
-        left = {hit.id for hit in node.hits}
-        return Suggestion(
-            direction=directions.pop() if len(directions) == 1 else "mixed",
-            changes=tuple(changes),
-            settings=(),
-            resolves=tuple(sorted({hit.id for hit in self.hits} - left)),
-            remaining=tuple(sorted({hit.id for hit in node.hits if hit.severity == "warning"})),
-            known_good=known_good,
-            command=command(self.environment, changes),
+    def _bound(self, name: NormalizedName) -> bool:
+        """Tell whether a set's word on a package counts: it is installed, or its absence would show."""
+        if name in self.environment.packages:
+            return True
+        shows = self.environment.complete or self.is_outside == "error"
+        return name in CORE and self.options.project is not None and shows
+
+    def _in_the_way(self, miss: Node | None) -> Iterator[tuple[str, str]]:
+        """Say of each error why nothing removes it, going by what is left in the best attempt."""
+        search = self._search("down up")
+        left = [hit for hit in (miss or search.root).hits if hit.severity == "error"]
+        node = miss or search.root
+        for identifier in sorted(self.goal.ids if self.goal.errors else ()):
+            reasons = [search.why_not(hit, node) for hit in left if hit.id == identifier]
+            reasons = reasons or [f"without it {hit.id} stays: {search.why_not(hit, node)}" for hit in left]
+            yield identifier, "; ".join(dict.fromkeys(reasons))
+        if self.is_outside == "error":
+            yield OUTSIDE, self._no_set()
+
+    def _no_set(self) -> str:
+        """Say why no known-good set of the project can be reached."""
+        if not self.candidates:
+            return f"no set of {self.options.project} shares a package with this environment"
+        near, _ = compare(self.candidates[0], self.environment, self.matrix)
+        reasons = limits(near, self.environment, self.matrix)
+        reasons += [
+            f"{each.package} is to be kept"
+            for each in near.differs
+            if each.package in self.options.keep
+        ]
+        return f"the nearest set is {near.id}: {'; '.join(reasons) or 'going to it leaves errors'}"
+
+
+def _same(one: Advice, other: Advice) -> bool:
+    mine, its = one.suggestion, other.suggestion
+    return (mine.changes, mine.settings) == (its.changes, its.settings)
+
+
+def _curable(hit: Hit) -> bool:
+    """Tell whether a hit is a warning that calls for advice: at most one fact is missing to be certain."""
+    if isinstance(hit.subject, Cause):
+        return hit.severity == "warning" and len(hit.subject.unknown) < 2
+    return hit.severity == "warning" and isinstance(hit.subject, Breach)
+
+
+def _direction(changes: Iterable[Change]) -> str:
+    """Say where versions move; a package that is installed anew moves nowhere."""
+    up = {
+        change.after > versions.public(change.before)
+        for change in changes
+        if change.before is not None and change.after is not None
+    }
+    if not up:
+        return "upgrade" if changes else "settings"
+    return "mixed" if len(up) > 1 else "upgrade" if up.pop() else "downgrade"
+
+
+def _note(environment: Environment, changes: Iterable[Change]) -> str:
+    """Say what an installer does that one might not expect."""
+    notes = []
+    for change in changes:
+        package = environment.packages.get(change.package)
+        if package is not None and package.origin != "index":
+            notes.append(f"{change.package} is installed from {package.origin}; this takes a release instead.")
+        elif change.before is not None and change.before.local:
+            notes.append(
+                f"{change.package} {change.before} is a build from another index; "
+                "give that index too, to get the same kind of build."
+            )
+    return " ".join(notes)
+
+
+def _overruled(audit: Audit, settings: Mapping[str, str | None]) -> Audit:
+    """Return the audit of an unknown configuration of which only some settings are known."""
+    config = applied({}, settings)
+
+    def stays(hit: Hit) -> bool:
+        facts = hit.subject.rule.facts if isinstance(hit.subject, Cause) else {}
+        return not any(
+            path in settings and setting(path, wanted, look_up(config, path)).holds is False
+            for path, wanted in facts.get("deepspeed-config", {}).items()
         )
 
-    def _in_the_way(self, miss: Node, search: Search) -> Iterator[tuple[str, str]]:
-        for hit in miss.hits:
-            if hit.severity != "error":
-                continue
-            reasons = [search.why_not(name) for name in hit.packages]
-            if isinstance(hit.subject, Breach):
-                breach = hit.subject
-                required = f"{breach.requirement.name}{breach.requirement.specifier}"
-                package = miss.environment.packages[breach.package]
-                reasons.insert(0, f"{breach.package} {package.version} requires {required}")
-            yield hit.id, "; ".join(dict.fromkeys(reasons))
+    return lambda environment, about: [hit for hit in audit(environment, about) if stays(hit)]
 
 
-def _exact(specifier: str, advisor: Advisor, name: NormalizedName) -> Any:
-    """Take an exact pin at its word where no releases of the package are known."""
-    if (
-        not specifier.startswith("==")
-        or specifier.endswith(".*")
-        or "," in specifier
-        or advisor.matrix.releases(name)
-    ):
-        return None
-    return versions.version(specifier[2:])
+def _exact(specifier: str) -> Version | None:
+    """Return the version of an exact pin."""
+    pinned = specifier.startswith("==") and "," not in specifier
+    return versions.version(specifier[2:]) if pinned else None
 
 
 def _json_text(value: str) -> str:
@@ -246,7 +362,9 @@ def applied(config: Mapping[str, Any], settings: Mapping[str, str | None]) -> di
         for parent in parents:
             inner = section.get(parent)
             if not isinstance(inner, dict):
-                inner = section[parent] = {}
+                inner = {}
+                if value is not None:
+                    section[parent] = inner
             section = inner
         if value is None:
             section.pop(last, None)

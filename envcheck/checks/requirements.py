@@ -7,7 +7,8 @@ release of that version declares.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from envcheck import versions
 from envcheck.checks import Hit
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Package
     from envcheck.versions import Requirement
+
+
+_marker_holds: Final = lru_cache(maxsize=None)(versions.marker_holds)
+"""The same few markers are asked for again and again, and each costs more than all the rest."""
 
 
 class Breach(NamedTuple):
@@ -80,15 +85,14 @@ def judged(name: NormalizedName, required: Requirement, environment: Environment
             return None
     elif versions.satisfies(other.version, required.specifier) is not False:
         return None
-    applies = versions.marker_holds(required.marker, environment.python, environment.platform)
+    applies = _marker_holds(required.marker, environment.python, environment.platform)
     if applies is False:
         return None
-    severity = "error"
     # Outside of the core of a training stack (an inference engine, a user interface) a broken promise
     # matters only to who uses that package; a newer release than was declared for often works; and a
     # marker that can't be judged may not even apply. An entry that knows better says so.
-    if name not in CORE or not applies or (other is not None and _only_capped(required.specifier, other.version)):
-        severity = "warning"
+    capped = other is not None and _only_capped(required.specifier, other.version)
+    severity = "error" if name in CORE and applies and not capped else "warning"
     breach = Breach(name, required, other is None)
     identifier = f"requirement/{name}/{required.name}"
     return Hit(identifier, severity, bool(applies), (name, required.name), breach)
@@ -96,10 +100,14 @@ def judged(name: NormalizedName, required: Requirement, environment: Environment
 
 def _only_capped(specifier: str, installed: Version | None) -> bool:
     """Tell whether nothing but an upper bound is broken: neither a floor, nor a pin, nor an exclusion."""
-    return all(
-        clause.lstrip().startswith("<") or versions.satisfies(installed, clause) is True
-        for clause in specifier.split(",")
-    )
+    return versions.satisfies(installed, without_caps(specifier)) is True
+
+
+def without_caps(specifier: str) -> str:
+    """
+    Return a specifier without its upper bounds.
+    """
+    return ",".join(clause for clause in specifier.split(",") if not clause.startswith("<"))
 
 
 def declared(package: Package, matrix: Matrix) -> Iterator[Requirement]:

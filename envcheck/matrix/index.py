@@ -1,7 +1,8 @@
 """
 A matrix compiled into one file from which a check reads only what is installed.
 
-The first line is a JSON header: where each package's block lies, and what is in the matrix at all.
+The second line is a JSON header: where each package's block lies, and what is in the matrix at all;
+the first says how long it is.
 A block holds the conditions of the entries about the package, not their texts, so that an entry
 which doesn't hit costs a few bytes; records are read one by one, when they are shown. JSON rather
 than marshal: the wheel serves every Python, and a cache file may be damaged by anyone.
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from envcheck import versions
 from envcheck.errors import MatrixError
+from envcheck.model import SEVERITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,8 +26,11 @@ if TYPE_CHECKING:
 
     from envcheck.matrix.load import Content
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the layout changes: an index of another format is never read."""
+
+_FIRST = 16
+"Bytes of the first line."
 
 Place = tuple[int, int]
 FACTS = ("deepspeed-config", "model", "python", "platform", "cuda", "gpu")
@@ -39,6 +44,8 @@ class Rule(NamedTuple):
 
     id: str
     severity: str
+    doubtful: str
+    "The severity where a fact it depends on isn't known; never error."
     packages: tuple[tuple[NormalizedName, str], ...]
     "(name, specifier): all must be installed in a version that the specifier admits."
     facts: Mapping[str, Any]
@@ -73,7 +80,9 @@ def build(content: Content) -> bytes:
         place = ids[identifier] = writer.add(entry)
         pins = [versions.requirement(text)[:2] for text in entry["packages"]]
         facts = {key: entry[key] for key in FACTS if key in entry}
-        block(pins[0][0])["rules"].append([identifier, entry["severity"], pins, facts, *place])
+        block(pins[0][0])["rules"].append(
+            [identifier, entry["severity"], _doubtful(entry), pins, facts, *place]
+        )
         for name, _ in pins[1:]:
             block(name)
     sets: list[Place] = []
@@ -115,8 +124,17 @@ def build(content: Content) -> bytes:
         "ids": writer.add(ids),
         "lines": writer.add({id_: "{}:{}".format(*content.places[id_]) for id_ in ids}),
     }
-    header["length"] = len(writer.data.getvalue())
-    return json.dumps(header, separators=(",", ":")).encode() + b"\n" + writer.data.getvalue()
+    body = writer.data.getvalue()
+    header["length"] = len(body)
+    first = json.dumps(header, separators=(",", ":")).encode() + b"\n"
+    return b"%*d\n" % (_FIRST - 1, len(first)) + first + body
+
+
+def _doubtful(entry: Mapping[str, Any]) -> str:
+    """Lower the severity by a step where most people fulfil the conditions, else to what is worth knowing."""
+    if not entry.get("likely"):
+        return "info"
+    return SEVERITIES[max(0, SEVERITIES.index(entry["severity"]) - 1)]
 
 
 class _Writer:
@@ -168,7 +186,7 @@ class Index:
         Open a compiled matrix.
 
         Args:
-            data: Seekable; belongs to the index from now on.
+            data: Seekable, at its start; belongs to the index from now on.
             name: How reports call this matrix.
 
         Raises:
@@ -176,9 +194,9 @@ class Index:
         """
         self._data = data
         self.name = name
-        first = data.readline()
-        self._start = len(first)
-        header = json.loads(first)
+        length = int(data.read(_FIRST))
+        self._start = _FIRST + length
+        header = json.loads(data.read(length))
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise ValueError("not an index of this format")
         if data.seek(0, io.SEEK_END) != self._start + header["length"]:
@@ -193,9 +211,6 @@ class Index:
         self._ids: Place = header["ids"]
         self._lines: Place = header["lines"]
         self._rows: dict[NormalizedName, list[list[Any]]] = {}
-
-    def __del__(self) -> None:
-        self._data.close()
 
     def read(self, place: Place) -> Any:
         """
@@ -221,8 +236,15 @@ class Index:
             return [], {}
         data = self.read((place[0], place[1]))
         rules = [
-            Rule(id_, severity, tuple((pin[0], pin[1]) for pin in pins), facts, (start, length))
-            for id_, severity, pins, facts, start, length in data["rules"]
+            Rule(
+                identifier,
+                severity,
+                doubtful,
+                tuple((pin[0], pin[1]) for pin in pins),
+                facts,
+                (start, length),
+            )
+            for identifier, severity, doubtful, pins, facts, start, length in data["rules"]
         ]
         return rules, data["pins"]
 

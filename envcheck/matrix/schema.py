@@ -72,6 +72,7 @@ ENTRY: Final = record(
     },
     {
         "silent": FLAG,
+        "likely": FLAG,
         "deepspeed-config": mapping_of(_PATH, CONDITION),
         "model": record(
             {},

@@ -59,9 +59,18 @@ def open_matrix(directories: Sequence[str] = ()) -> Matrix:
 def _built_in() -> Index:
     path = directory()
     try:
-        return Index(open(os.path.join(path, INDEX_NAME), "rb"), BUILT_IN)
+        return Index(_File(os.path.join(path, INDEX_NAME)), BUILT_IN)
     except (OSError, ValueError, KeyError, TypeError):
         return _compiled(path, BUILT_IN)  # a checkout, or a damaged installation: the YAML decides
+
+
+class _File(io.FileIO):
+    """
+    A file that is open as long as it is used.
+    """
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _compiled(path: str, name: str) -> Index:

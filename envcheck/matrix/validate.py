@@ -106,10 +106,10 @@ def judge(content: Content, below: Matrix | None = None) -> Iterator[tuple[Place
     """
     index = Index(io.BytesIO(build(content)), "")
     known = below.ids() if below else {}
-    wrong = clashes(index.ids(), index.overrides, known)
-    for identifier, message in wrong.items():
+    for identifier, message in clashes(index.ids(), index.overrides, known).items():
         yield content.places[identifier], message
-    matrix = Matrix([*(below.layers if below and not wrong else ()), index])
+    index.overrides = frozenset(known.keys() & index.ids().keys())  # as it must have been meant
+    matrix = Matrix([*(below.layers if below else ()), index])
     for identifier, entry in content.entries.items():
         for message in _Entry(identifier, entry, matrix).problems():
             yield content.places[identifier], message
@@ -161,7 +161,7 @@ class _Entry:
 
     def condition_problems(self) -> Iterator[str]:
         for key in ("python", "cuda", "gpu"):
-            if key in self.entry and witness.value(self.entry[key]) is None:
+            if key in self.entry and witness.value(key, self.entry[key]) is None:
                 yield f"{key} {self.entry[key]!r} can never hold"
         if "deepspeed-config" in self.entry and self.config is None:
             yield "the conditions on the DeepSpeed configuration can never all hold"
@@ -173,6 +173,7 @@ class _Entry:
     def version_fix_problems(self, texts: Sequence[str]) -> Iterator[str]:
         wanted = [versions.requirement(text) for text in texts]
         shown = ", ".join(texts)
+        yield from _twice(wanted)
         for pin in wanted:
             yield from _pin_problems(pin, self.matrix, f"the fix {shown} can't be had")
             releases = self.matrix.releases(pin.name)
@@ -190,8 +191,8 @@ class _Entry:
     def overlap(self, bad: Requirement, good: Requirement) -> bool:
         """Tell whether a version that a fix admits is still bad, as far as known and named ones show."""
         known = [release.version for release in self.matrix.releases(bad.name)]
+        known = known or witness.around(bad.specifier, good.specifier)
         known += witness.named(bad.specifier) + witness.named(good.specifier)
-        known += [] if known else witness.around(bad.specifier, good.specifier)
         return any(
             versions.contains(bad.specifier, each) and versions.contains(good.specifier, each)
             for each in known
@@ -227,10 +228,16 @@ def _pin_problems(pin: Requirement, matrix: Matrix, otherwise: str) -> Iterator[
             continue
         if clause.startswith("==") and not _exists(named[0], releases):
             yield f"{pin.name} {named[0]} does not exist"
-        after = [each for each in releases if each.post is not None and each > named[0]]
-        same = [each for each in after if each.base_version == named[0].base_version]
-        if clause.startswith("!=") and same:
-            yield f"{clause!r} leaves {pin.name} {same[0]} in: exclude it too, or write {clause!r}.*"
+        left = [
+            each
+            for each in releases
+            if each.base_version == named[0].base_version
+            and each > named[0]
+            and each.is_postrelease
+            and versions.contains(pin.specifier, each)
+        ]
+        if clause.startswith("!=") and left:
+            yield f"{clause!r} leaves {pin.name} {left[0]} in: exclude it too, or write '{clause}.*'"
 
 
 def _exists(version: Version, releases: Sequence[Version]) -> bool:
@@ -268,7 +275,7 @@ def _set_problems(record: Mapping[str, Any], moe: str | None, matrix: Matrix) ->
     pins = [versions.requirement(text) for text in record["packages"]]
     yield from _twice(pins)
     yield from _evidence_problems(record["evidence"])
-    if "python" in record and witness.value(record["python"]) is None:
+    if "python" in record and witness.value("python", record["python"]) is None:
         yield f"python {record['python']!r} can never hold"
     if "withdrawn" in record:
         return

@@ -69,13 +69,19 @@ def admitted(name: NormalizedName, specifier: str, matrix: Matrix) -> list[Versi
     return []
 
 
-def value(specifier: str) -> str | None:
+_USUAL: Final = {
+    "python": ("3.11", "3.10", "3.12", "3.13"),
+    "cuda": ("12.4", "11.8"),
+    "gpu": ("8.0", "9.0"),
+}
+
+
+def value(key: str, specifier: str) -> str | None:
     """
-    Return a version of Python, CUDA or a GPU that a specifier admits; `None`: there is none.
+    Return what a specifier of Python, CUDA or a GPU admits, a usual one if it can be; `None`: nothing.
     """
-    usual = [f"3.{minor}" for minor in range(10, 14)] + ["12.4", "11.8", "8.0", "9.0"]
-    possible = [each for text in usual if (each := versions.version(text)) is not None]
-    fitting = (each for each in possible + around(specifier) if versions.contains(specifier, each))
+    usual = [each for text in _USUAL[key] if (each := versions.version(text)) is not None]
+    fitting = (each for each in usual + around(specifier) if versions.contains(specifier, each))
     return next(map(str, fitting), None)
 
 
@@ -91,7 +97,7 @@ def environment(entry: Mapping[str, Any], matrix: Matrix) -> Environment | None:
             return None
         packages[pin.name] = Package(pin.name, found[-1])
     facts: dict[str, Any] = {
-        key: value(entry[key]) for key in ("python", "cuda", "gpu") if key in entry
+        key: value(key, entry[key]) for key in _USUAL if key in entry
     }
     if "platform" in entry:
         facts["platform"] = entry["platform"][0]

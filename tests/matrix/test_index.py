@@ -78,6 +78,26 @@ def test_a_block_holds_the_conditions_of_the_first_package() -> None:
     assert pins == {"==2.0.1": [0, 2]}, "a set that is withdrawn never matches"
 
 
+@pytest.mark.parametrize(
+    ("severity", "likely", "expected"),
+    [
+        pytest.param(
+            "error", True, "warning", id="a step lower where most people fulfil the conditions"
+        ),
+        pytest.param("warning", True, "info", id="from a warning too"),
+        pytest.param("info", True, "info", id="nothing is lower"),
+        pytest.param("error", False, "info", id="only worth knowing where they don't"),
+        pytest.param("error", None, "info", id="which goes without saying"),
+    ],
+)
+def test_what_may_be_wrong_is_never_an_error(
+    severity: str, likely: bool | None, expected: str
+) -> None:
+    ((rule,), _) = index(content(entry(severity=severity, likely=likely))).block(TORCH)
+
+    assert (rule.severity, rule.doubtful) == (severity, expected)
+
+
 def test_a_package_that_is_only_named_second_has_an_empty_block() -> None:
     assert index().block(versions.normalize("numpy")) == ([], {})
     assert index().block(versions.normalize("unheard-of")) == ([], {})
@@ -129,13 +149,14 @@ def test_nothing_known_is_an_index_too() -> None:
 
 
 DATA = build(CONTENT)
+HEADER = len(DATA.splitlines(keepends=True)[1])
 DAMAGED = [
     pytest.param(b"", id="empty"),
-    pytest.param(b"[]\n", id="no header"),
-    pytest.param(b'{"format": %d}\n' % FORMAT, id="half a header"),
-    pytest.param(b'{"format": 0}\n', id="another format"),
+    pytest.param(b"no number at all", id="no length"),
+    pytest.param(b"%15d\n[]\n" % 3, id="no header"),
+    pytest.param(b'%15d\n{"format": %d}\n' % (99, FORMAT), id="half a header"),
     pytest.param(
-        DATA.replace(b'{"format":%d' % FORMAT, b'{"format":%d' % (FORMAT - 1)), id="an older format"
+        DATA.replace(b'"format":%d' % FORMAT, b'"format":%d' % (FORMAT - 1)), id="an older format"
     ),
     pytest.param(DATA[:-1], id="cut off"),
     pytest.param(DATA[:100], id="cut off within the header"),
@@ -152,22 +173,13 @@ def test_what_is_no_whole_index_is_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize("damage", [b"[" * 40, b"\xff" * 40], ids=["no JSON", "no text"])
 def test_damage_that_shows_later_is_one_clear_line(damage: bytes) -> None:
-    start = DATA.index(b"\n") + 1
+    start = 16 + HEADER
     found = Index(io.BytesIO(DATA[:start] + damage + DATA[start + len(damage) :]), "built-in")
 
     with pytest.raises(
         MatrixError, match=r"^built-in: the index is damaged; install envcheck again$"
     ):
         found.read(found.ids()["torch/breaks"])
-
-
-def test_an_index_closes_its_file() -> None:
-    data = io.BytesIO(DATA)
-    found = Index(data, "test")
-    assert not data.closed
-    del found
-
-    assert data.closed
 
 
 names = st.sampled_from(["torch", "numpy", "deepspeed", "peft"])

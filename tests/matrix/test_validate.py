@@ -1,0 +1,476 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from knowledge import EVIDENCE, content, directory, entry, known_good, matrix, project, releases
+
+from envcheck.errors import MatrixError
+from envcheck.matrix import store, validate
+from envcheck.matrix.validate import judge, listed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BAD = "known-bad/torch.yaml"
+RELEASES = {
+    "torch": [
+        *releases("1.13.0", "2.0.0", "2.0.1", "2.0.1.post1", "2.1.0"),
+        *releases("2.2.0", yanked="Why."),
+    ],
+    "numpy": releases("1.26.4", "2.0.0"),
+}
+STAGE = {"zero_optimization.stage": ["1", "2"]}
+
+
+def messages(*entries: dict[str, Any], projects: tuple[dict[str, Any], ...] = ()) -> list[str]:
+    return [
+        message for _, message in judge(content(*entries, projects=projects, releases=RELEASES))
+    ]
+
+
+SOUND = [
+    pytest.param({}, id="as it comes"),
+    pytest.param(
+        {"packages": ["torch"], "boundary": None, "fixes": None}, id="no versions, no boundary"
+    ),
+    pytest.param(
+        {"packages": ["torch>=2.0,<2.1", "unheard-of>=9"]}, id="a package without known releases"
+    ),
+    pytest.param({"packages": ["torch>=2.0.dev0,<2.1"]}, id="from a working copy on"),
+    pytest.param({"packages": ["torch==2.3.0.dev0"]}, id="only a working copy"),
+    pytest.param({"packages": ["torch==2.0.1+cu118"]}, id="only one build"),
+    pytest.param({"packages": ["torch!=2.0.*,>=2"]}, id="a family left out"),
+    pytest.param({"packages": ["torch!=2.0.1,!=2.0.1.post1"], "fixes": None}, id="each left out"),
+    pytest.param(
+        {"packages": ["torch!=2.0.0"], "fixes": None}, id="left out without a post-release"
+    ),
+    pytest.param({"packages": ["torch===2.0.1"]}, id="a spelling"),
+    pytest.param(
+        {"fixes": [{"packages": ["torch==2.1.0"]}, {"packages": ["torch<2"]}]}, id="fixes"
+    ),
+    pytest.param(
+        {"packages": ["torch>=2,<2.1", "numpy>=2"], "fixes": [{"packages": ["numpy<2"]}]},
+        id="other",
+    ),
+    pytest.param({"fixes": [{"packages": ["torch>=2.1", "peft==9"]}]}, id="brings something along"),
+    pytest.param({"fixes": [{"advice": "Do something."}]}, id="advice"),
+    pytest.param(
+        {
+            "deepspeed_config": STAGE,
+            "fixes": [{"deepspeed-config": {"zero_optimization.stage": "3"}}],
+        },
+        id="settings that cure",
+    ),
+    pytest.param(
+        {
+            "deepspeed_config": STAGE,
+            "fixes": [{"deepspeed-config": {"zero_optimization": "absent"}}],
+        },
+        id="a section removed",
+    ),
+    pytest.param(
+        {"symptoms": [{"error": "No module named 'torch._six'"}, {"loss": "nan"}]}, id="symptoms"
+    ),
+    pytest.param(
+        {"symptoms": [{"error": r"/module 'torch\.\w+' has no attribute/"}]}, id="an expression"
+    ),
+    pytest.param(
+        {"symptoms": [{"error": "/"}, {"error": "/usr/lib/libcudart.so: not found"}]}, id="slashes"
+    ),
+    pytest.param({"evidence": [{"kind": "thread", "url": EVIDENCE}]}, id="evidence in full"),
+    pytest.param(
+        {
+            "evidence": [
+                EVIDENCE,
+                {"kind": "run", "date": "2026-01-01", "python": "3.10", "checks": ["import"]},
+            ]
+        },
+        id="a run beside a thread",
+    ),
+    pytest.param({"python": ">=3.12", "cuda": "<12.8", "gpu": ">=12"}, id="conditions"),
+]
+
+
+@pytest.mark.parametrize("changes", SOUND)
+def test_a_sound_entry_has_no_problem(changes: dict[str, Any]) -> None:
+    assert messages(entry(**changes)) == []
+
+
+WRONG = [
+    pytest.param(
+        {"packages": ["numpy>=2", "torch<2"], "fixes": None},
+        "the first package must be the one to blame, 'torch', like the file",
+        id="another package first",
+    ),
+    pytest.param(
+        {"packages": ["torch>=2", "torch<2.1"], "fixes": None},
+        "torch is named twice: put its whole range into one requirement",
+        id="a package twice",
+    ),
+    pytest.param(
+        {"boundary": None},
+        "the key 'boundary' is missing: how were the edges of the versions established?",
+        id="no boundary",
+    ),
+    pytest.param(
+        {"packages": ["torch>=2.0.2,<2.1"]},
+        None,
+        id="a range between releases names a version of its own",
+    ),
+    pytest.param(
+        {"packages": ["torch>2.1,<2.2"], "fixes": None},
+        "no release of torch is in '>2.1,<2.2': this can never hold",
+        id="no release",
+    ),
+    pytest.param(
+        {"packages": ["unheard-of>=2,<2"], "fixes": None, "id": "unheard-of/breaks"},
+        "no release of unheard-of is in '>=2,<2': this can never hold",
+        id="no version at all",
+    ),
+    pytest.param(
+        {"packages": ["torch==2.0.3"]}, "torch 2.0.3 does not exist", id="a version that isn't"
+    ),
+    pytest.param(
+        {"packages": ["torch>=2,!=2.0.1"], "fixes": None},
+        "'!=2.0.1' leaves torch 2.0.1.post1 in: exclude it too, or write '!=2.0.1.*'",
+        id="a bare exclusion",
+    ),
+    pytest.param(
+        {"python": ">=3.12,<3.12"}, "python '>=3.12,<3.12' can never hold", id="no Python"
+    ),
+    pytest.param({"cuda": ">12,<=12"}, "cuda '>12,<=12' can never hold", id="no CUDA"),
+    pytest.param({"gpu": "==8,==9"}, "gpu '==8,==9' can never hold", id="no GPU"),
+    pytest.param(
+        {"deepspeed_config": {"a": ["absent"], "a.b": ["1"]}},
+        "the conditions on the DeepSpeed configuration can never all hold",
+        id="no configuration",
+    ),
+    pytest.param(
+        {"symptoms": [{"error": "/[/"}]},
+        "the symptom '/[/' is no regular expression: unterminated character set at position 0",
+        id="no expression",
+    ),
+    pytest.param(
+        {"symptoms": [{"error": "/[[a]/"}]},
+        "the symptom '/[[a]/' is no regular expression: Possible nested set at position 1",
+        id="an expression that will mean something else",
+    ),
+    pytest.param(
+        {"symptoms": [{"error": "/.*/"}]}, "the symptom '/.*/' matches everything", id="all"
+    ),
+    pytest.param(
+        {"symptoms": [{"error": "/(cuda)?/"}]}, "the symptom '/(cuda)?/' matches everything", id="?"
+    ),
+    pytest.param(
+        {"symptoms": [{"error": "//"}]}, "the symptom '//' matches everything", id="nothing"
+    ),
+    pytest.param(
+        {"symptoms": [{"error": "/./"}]}, "the symptom '/./' matches everything", id="anything"
+    ),
+    pytest.param(
+        {"symptoms": [{"error": "torch.cuda.OutOfMemoryError:"}]},
+        "the symptom 'torch.cuda.OutOfMemoryError:' is found in every traceback of its kind",
+        id="only a class",
+    ),
+    pytest.param(
+        {"evidence": [{"kind": "thread", "date": "2024-01-01"}]},
+        "evidence of the kind 'thread' lacks: url; the evidence names no web address",
+        id="no address",
+    ),
+    pytest.param(
+        {"evidence": [EVIDENCE, {"kind": "run", "date": "2024-01-01"}]},
+        "evidence of the kind 'run' lacks: python, checks",
+        id="half a run",
+    ),
+    pytest.param(
+        {"fixes": [{"packages": ["torch>=2.0.1"]}]},
+        "the fix torch>=2.0.1 does not cure: all of it can still be within the entry's own ranges",
+        id="a fix that may still be bad",
+    ),
+    pytest.param(
+        {"fixes": [{"packages": ["numpy<2"]}]},
+        "the fix numpy<2 does not cure: all of it can still be within the entry's own ranges",
+        id="a fix of something else",
+    ),
+    pytest.param(
+        {
+            "id": "unheard-of/breaks",
+            "packages": ["unheard-of<2"],
+            "fixes": [{"packages": ["unheard-of>1"]}],
+        },
+        "the fix unheard-of>1 does not cure: all of it can still be within the entry's own ranges",
+        id="a fix of an unknown package",
+    ),
+    pytest.param(
+        {"fixes": [{"packages": ["torch>2.1,<2.2"]}]},
+        "no release of torch is in '>2.1,<2.2': the fix torch>2.1,<2.2 can't be had",
+        id="a fix that isn't there",
+    ),
+    pytest.param(
+        {"fixes": [{"packages": ["torch==2.1.1"]}]},
+        "torch 2.1.1 does not exist",
+        id="a version that isn't, to cure",
+    ),
+    pytest.param(
+        {"fixes": [{"packages": ["torch>=2.1", "torch<3"]}]},
+        "torch is named twice: put its whole range into one requirement",
+        id="a package twice in a fix",
+    ),
+    pytest.param(
+        {"fixes": [{"packages": ["torch>=2.2"]}]},
+        "the fix torch>=2.2 can't be had: only yanked releases are in 'torch>=2.2'",
+        id="a yanked fix",
+    ),
+    pytest.param(
+        {"fixes": [{"deepspeed-config": {"bf16.enabled": "true"}}]},
+        "the fix bf16.enabled: true changes the DeepSpeed configuration, which is no condition here",
+        id="settings without a condition",
+    ),
+    pytest.param(
+        {
+            "deepspeed_config": STAGE,
+            "fixes": [{"deepspeed-config": {"zero_optimization.stage": "2"}}],
+        },
+        "the fix zero_optimization.stage: 2 does not cure: the conditions still hold",
+        id="settings that still match",
+    ),
+    pytest.param(
+        {"deepspeed_config": STAGE, "fixes": [{"deepspeed-config": {"bf16.enabled": "true"}}]},
+        "the fix bf16.enabled: true does not cure: the conditions still hold",
+        id="settings of something else",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), WRONG)
+def test_what_makes_no_sense_is_told(changes: dict[str, Any], expected: str | None) -> None:
+    assert "; ".join(messages(entry(changes.pop("id", "torch/breaks"), **changes))) == (
+        expected or ""
+    )
+
+
+def test_a_fix_is_not_tried_where_nothing_could_be_cured() -> None:
+    conditions = {"a": ["absent"], "a.b": ["1"]}
+    never = entry(deepspeed_config=conditions, fixes=[{"deepspeed-config": {"a.b": "2"}}])
+
+    assert messages(never) == ["the conditions on the DeepSpeed configuration can never all hold"]
+
+
+SETS = [
+    pytest.param(known_good("llava@1", "torch==2.1.0"), [], id="sound"),
+    pytest.param(known_good("llava@1", "torch==2.4.0.dev0"), [], id="a working copy"),
+    pytest.param(known_good("llava@1", "torch==2.1.0+cu118"), [], id="a build"),
+    pytest.param(known_good("llava@1", "torch==2.1.*"), [], id="a family"),
+    pytest.param(
+        known_good("llava@1", "torch>=1.13"), [], id="a range that leads out of what is bad"
+    ),
+    pytest.param(known_good("llava@1", "torch<2.1"), [], id="a range that begins outside of it"),
+    pytest.param(
+        known_good("llava@1", "torch==2.1.5"),
+        ["torch 2.1.5 does not exist"],
+        id="a version that isn't",
+    ),
+    pytest.param(
+        known_good("llava@1", "torch>2.1,<2.2"),
+        ["no release of torch is in '>2.1,<2.2': the set can't be had"],
+        id="a range without a release",
+    ),
+    pytest.param(
+        known_good("llava@1", "torch==2.1.0", "torch>2"),
+        ["torch is named twice: put its whole range into one requirement"],
+        id="a package twice",
+    ),
+    pytest.param(
+        known_good("llava@1", "torch==2.1.0", python=">3.10,<3.10"),
+        ["python '>3.10,<3.10' can never hold"],
+        id="no Python",
+    ),
+    pytest.param(
+        known_good("llava@1", "torch==2.1.0", evidence=[{"kind": "published"}]),
+        ["evidence of the kind 'published' lacks: url"],
+        id="no evidence",
+    ),
+    pytest.param(
+        known_good("llava@1", "torch==2.0.1"),
+        ["torch/breaks is known to break this set: say why it is withdrawn, or mend the entry"],
+        id="known to be bad",
+    ),
+    pytest.param(
+        known_good("llava@1", "torch>=2,<2.1"),
+        ["torch/breaks is known to break this set: say why it is withdrawn, or mend the entry"],
+        id="a range all of which is bad",
+    ),
+    pytest.param(known_good("llava@1", "torch==2.0.1", withdrawn="It broke."), [], id="withdrawn"),
+    pytest.param(
+        known_good("llava@1", "torch==9.9", withdrawn="It never was."), [], id="withdrawn"
+    ),
+]
+
+
+@pytest.mark.parametrize(("record", "expected"), SETS)
+def test_a_known_good_set_is_held_against_what_is_known(
+    record: dict[str, Any], expected: list[str]
+) -> None:
+    assert messages(entry(), projects=(project("llava", record),)) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "about_the_set", "bad"),
+    [
+        pytest.param({"severity": "warning"}, {}, False, id="not everyone is hit"),
+        pytest.param({"python": ">=3.12"}, {}, False, id="Python isn't known"),
+        pytest.param({"python": ">=3.12"}, {"python": "==3.12.*"}, True, id="Python is known"),
+        pytest.param({"cuda": "<12"}, {"cuda": "11.7"}, True, id="CUDA is known"),
+        pytest.param({"deepspeed_config": STAGE}, {}, False, id="the configuration isn't"),
+    ],
+)
+def test_a_set_is_broken_only_for_certain(
+    changes: dict[str, Any], about_the_set: dict[str, Any], bad: bool
+) -> None:
+    one = project("llava", known_good("llava@1", "torch==2.0.1", **about_the_set))
+
+    assert bool(messages(entry(**changes), projects=(one,))) is bad
+
+
+def test_the_expert_layers_of_a_project_are_a_fact() -> None:
+    one = project("llava", known_good("llava@1", "torch==2.0.1"), moe="absent")
+
+    assert messages(entry(model={"moe": ["any"]}), projects=(one,)) == []
+    assert messages(entry(model={"moe": ["any"]}), projects=({**one, "moe": "deepspeed"},)) != []
+
+
+def test_a_distribution_belongs_to_one_project() -> None:
+    projects = tuple(
+        project(name, known_good(f"{name}@1", "peft"), distributions=["llava"]) for name in "abc"
+    )
+
+    assert messages(projects=projects) == ["the distribution 'llava' already belongs to 'a'"] * 2
+
+
+def test_what_lies_below_counts() -> None:
+    below = matrix(content(entry(), releases=RELEASES))
+    mine = content(
+        entry("torch/fails", packages=["torch==2.0.7"]),
+        projects=(project("ours", known_good("ours@1", "torch==2.0.1")),),
+    )
+
+    assert [message for _, message in judge(mine, below)] == [
+        "torch 2.0.7 does not exist",
+        "torch/breaks is known to break this set: say why it is withdrawn, or mend the entry",
+    ]
+
+
+def test_an_entry_that_is_overridden_counts_no_longer() -> None:
+    below = matrix(content(entry(), releases=RELEASES))
+    mine = content(
+        entry(severity="info", override=True),
+        projects=(project("ours", known_good("ours@1", "torch==2.0.1")),),
+    )
+
+    assert list(judge(mine, below)) == []
+
+
+def test_clashes_with_what_lies_below_are_problems_too() -> None:
+    below = matrix(content(entry(), releases=RELEASES))
+    mine = content(entry(), entry("torch/nothing", override=True))
+
+    assert list(judge(mine, below)) == [
+        (
+            (BAD, 1),
+            "the id 'torch/breaks' is already used in layer 1; give it another id, or say `override: true`",
+        ),
+        ((BAD, 2), "'torch/nothing' overrides nothing"),
+    ]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """
+    Work in a folder that holds a built-in matrix and two of a user's.
+    """
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(store, "_HERE", str(tmp_path / "package" / "matrix"))
+    (tmp_path / "package" / "matrix").mkdir(parents=True)
+    directory(
+        tmp_path / "package" / "matrices",
+        {BAD: [entry()], "releases/torch.yaml": RELEASES["torch"]},
+    )
+    directory(tmp_path / "sound", {BAD: [entry("torch/mine")]})
+    wrong = [entry("torch/mine", packages=["torch==2.0.9"]), entry()]
+    directory(
+        tmp_path / "wrong", {BAD: f"# mine\n- {json.dumps(wrong[0])}\n- {json.dumps(wrong[1])}\n"}
+    )
+    return tmp_path
+
+
+FIRST = "wrong/known-bad/torch.yaml:2: torch 2.0.9 does not exist\n"
+SECOND = (
+    "wrong/known-bad/torch.yaml:3: the id 'torch/breaks' is already used in built-in; "
+    "give it another id, or say `override: true`\n"
+)
+COUNT = "{}: {} 0 known-good sets of 0 projects, {}: {}\n"
+
+
+@pytest.mark.usefixtures("here")
+def test_the_built_in_matrix_is_validated_unless_another_is_named() -> None:
+    text, problems = validate.validate([])
+
+    assert problems == 0
+    assert text == COUNT.format(
+        "package/matrices", "1 entries,", "6 releases of 1 packages", "no problems"
+    )
+
+
+@pytest.mark.usefixtures("here")
+def test_directories_are_validated_each_on_top_of_the_built_in_one() -> None:
+    text, problems = validate.validate(["sound", "wrong"])
+
+    none = "0 releases of 0 packages"
+    assert problems == 2
+    assert text == (
+        COUNT.format("sound", "1 entries,", none, "no problems")
+        + FIRST
+        + SECOND
+        + COUNT.format("wrong", "2 entries,", none, "2 problems")
+    )
+
+
+@pytest.mark.usefixtures("here")
+def test_problems_are_data_for_machines_too() -> None:
+    found = listed(["sound", "wrong"])
+
+    assert json.loads(json.dumps(found)) == found
+    assert [f"{each['file']}:{each['line']}: {each['message']}\n" for each in found] == [
+        FIRST,
+        SECOND,
+    ]
+    assert listed([]) == []
+
+
+def test_a_problem_of_form_comes_before_those_of_sense(here: Path) -> None:
+    directory(here / "wrong", {"known-bad/numpy.yaml": "{"})
+    text, problems = validate.validate(["wrong"])
+
+    assert problems == 1
+    assert text.startswith("wrong/known-bad/numpy.yaml:2: can't be read as YAML: ")
+    assert text.endswith("1 problem\n")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_directory_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(MatrixError, match=r"^nowhere: is no directory"):
+        validate.validate(["nowhere"])
+    with pytest.raises(MatrixError, match=r"^nowhere: is no directory"):
+        listed(["nowhere"])
+
+
+def test_a_matrix_far_away_is_shown_with_its_whole_path(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(here / "sound")
+
+    assert validate.validate([])[0].startswith(str(here / "package" / "matrices"))
+    assert validate.validate([str(here / "package" / "matrices")])[1] == 0
