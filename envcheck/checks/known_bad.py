@@ -4,12 +4,12 @@ Combinations of versions and settings that the matrix knows to fail.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from envcheck import versions
 from envcheck.checks import Hit
 from envcheck.checks.conditions import Part, judge
-from envcheck.model import SEVERITIES, Finding
+from envcheck.model import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from envcheck.matrix import Matrix
     from envcheck.matrix.index import Index, Rule
     from envcheck.model import Environment
-
-_MACHINE: Final = ("python", "platform", "cuda", "gpu")
-"""Facts that an environment tells when it is read where it lies. Where one is unknown, most people
-have another one than an entry asks for, so what depends on it is only worth knowing."""
-
 
 class Cause(NamedTuple):
     """
@@ -98,11 +93,7 @@ def judged(layer: Index, rule: Rule, environment: Environment) -> Hit | None:
     if outcome.holds is False:
         return None
     unknown += outcome.unknown
-    severity = rule.severity
-    if unknown:
-        severity = SEVERITIES[max(0, SEVERITIES.index(severity) - 1)]
-        if any(key in rule.facts and getattr(environment, key) is None for key in _MACHINE):
-            severity = "info"
+    severity = rule.doubtful if unknown else rule.severity
     cause = Cause(layer, rule, outcome.because, tuple(unknown))
     return Hit(rule.id, severity, not unknown, tuple(pin[0] for pin in rule.packages), cause)
 

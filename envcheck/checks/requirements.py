@@ -91,8 +91,12 @@ def judged(name: NormalizedName, required: Requirement, environment: Environment
     # Outside of the core of a training stack (an inference engine, a user interface) a broken promise
     # matters only to who uses that package; a newer release than was declared for often works; and a
     # marker that can't be judged may not even apply. An entry that knows better says so.
-    capped = other is not None and _only_capped(required.specifier, other.version)
-    severity = "error" if name in CORE and applies and not capped else "warning"
+    doubts = (
+        name not in CORE,
+        other is not None and _only_capped(required.specifier, other.version),
+        applies is None,
+    )
+    severity = ("error", "warning", "info", "info")[sum(doubts)]
     breach = Breach(name, required, other is None)
     identifier = f"requirement/{name}/{required.name}"
     return Hit(identifier, severity, bool(applies), (name, required.name), breach)
