@@ -61,9 +61,10 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
     findings.sort(key=_order)
     counted = tuple(finding for finding in findings if finding.id not in options.ignore)
     hits = tuple(hit for _, hit in pairs if hit.id not in options.ignore)
-    suggestions, unresolved = (), ()
-    if any(finding.severity != "info" for finding in counted):
-        suggestions, unresolved = _suggest(environment, matrix, options, hits, candidates)
+    wrong = any(finding.severity != "info" for finding in counted)
+    suggestions, unresolved = (
+        _suggest(environment, matrix, options, hits, candidates) if wrong else ((), ())
+    )
     return Report(
         environment=environment,
         matrix=matrix.about(),
@@ -120,7 +121,8 @@ def _suggest(
     hits: tuple[Hit, ...],
     candidates: Sequence[Candidate],
 ) -> tuple[tuple[Suggestion, ...], tuple[tuple[str, str], ...]]:
-    from envcheck.suggest import Advisor  # most environments need no advice, and so none of its imports
+    # Most environments need no advice, and so none of its imports.
+    from envcheck.suggest import Advisor
 
     watches = [check.watch(matrix) for check in CHECKS]
 
@@ -137,4 +139,12 @@ def _suggest(
         near = known_good.closest(known_good.nearest(of, matrix, options.project), of, matrix)
         return None if near is not None and near.exact else "error" if options.strict else "warning"
 
-    return Advisor(matrix, environment, hits, again, candidates, outside, options).suggest()
+    return Advisor(
+        matrix,
+        environment,
+        options,
+        hits=hits,
+        audit=again,
+        candidates=candidates,
+        outside=outside,
+    ).suggest()

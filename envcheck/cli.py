@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +35,18 @@ matrix_app = typer.Typer(
 app.add_typer(matrix_app, name="matrix")
 
 Action = Callable[[], int]
+
+ENVIRONMENT = (
+    "python",
+    "path",
+    "from_",
+    "python_version",
+    "project",
+    "matrix",
+    "deepspeed_config",
+    "model_config",
+)
+"""The options of `check` that say where, which other commands have too."""
 
 _ROOT_OPTIONS = ("-h", "--help", "--version")
 
@@ -93,11 +105,13 @@ def _root(
         typer.echo(context.get_help())
 
 
-def _signature() -> inspect.Signature:
-    """Return the options of `check` as the signature of a function, which is where typer looks for them."""
-    parameters = []
-    for name, about in ABOUT.items():
-        unset = default(name)
+def _signature(
+    names: Iterable[str] = ABOUT, before: Iterable[inspect.Parameter] = ()
+) -> inspect.Signature:
+    """Return options of `check` as the signature of a function, which is where typer looks for them."""
+    parameters = list(before)
+    for name in names:
+        about, unset = ABOUT[name], default(name)
         kind: Any = str | None
         if unset is False:
             kind = bool
@@ -135,16 +149,63 @@ def check(**values: Any) -> Action:
     """
     from envcheck import run as run_
 
+    return lambda: run_.check(_options(values))
+
+
+def _options(values: Mapping[str, Any]) -> CheckOptions:
     given: dict[str, Any] = {}
     for name, value in values.items():
         if value is not None:
             given[name] = tuple(value) if isinstance(value, list) else value
-    return lambda: run_.check(CheckOptions(**given))
+    return CheckOptions(**given)
 
 
 check.__signature__ = _signature()  # type: ignore[attr-defined]
 check.__annotations__ = {name: each.annotation for name, each in _signature().parameters.items()}
 app.command()(check)
+
+
+def diagnose(*, file: str | None, follow: bool, **values: Any) -> Action:
+    """
+    From a training log, a traceback or a trainer_state.json back to the entries that explain it.
+
+    Exit codes: 0 nothing wrong; 1 something found; 3 nothing in it is known.
+    """
+    from envcheck.diagnose.command import diagnose as diagnose_
+
+    return lambda: diagnose_(file or "-", _options(values), follow=follow)
+
+
+_DIAGNOSE = _signature(
+    (*ENVIRONMENT, "format", "color"),
+    (
+        inspect.Parameter(
+            "file",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                str | None,
+                typer.Argument(metavar="[FILE]", help="The log; - or none: standard input."),
+            ],
+        ),
+        inspect.Parameter(
+            "follow",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False,
+            annotation=Annotated[
+                bool,
+                typer.Option(
+                    "--follow",
+                    "-f",
+                    help="Go on with a file that grows, and report what is new, until interrupted.",
+                ),
+            ],
+        ),
+    ),
+)
+diagnose.__signature__ = _DIAGNOSE  # type: ignore[attr-defined]
+diagnose.__annotations__ = {name: each.annotation for name, each in _DIAGNOSE.parameters.items()}
+app.command()(diagnose)
 
 
 @app.command()

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from envcheck.model import Environment
 
 CORE: Final = cast(
-    "tuple[NormalizedName, ...]", ("torch", "transformers", "accelerate", "deepspeed", "peft", "trl")
+    "tuple[NormalizedName, ...]",
+    ("torch", "transformers", "accelerate", "deepspeed", "peft", "trl"),
 )
 """The packages that make a training stack: a set can vouch for an environment only if it names
 every one of these that is installed, and a difference in one of them weighs double."""
@@ -62,14 +63,20 @@ def nearest(environment: Environment, matrix: Matrix, project: str | None) -> li
                 tally[0] += 1
                 tally[1] += agrees
     enough = max(_SHARED_CORE, (len(core) + 1) // 2)
-    own = set((matrix.project(project) or {"numbers": ()})["numbers"]) if project is not None else None
+    own = (
+        set((matrix.project(project) or {"numbers": ()})["numbers"])
+        if project is not None
+        else None
+    )
     found = [
         Candidate(2.0 * (named - agreeing) + 1.5 * (len(core) - named), agreeing, number)
         for number, (named, agreeing) in tallies.items()
         if (number in own if own is not None else agreeing >= enough)
     ]
     found.sort(key=_nearness)
-    return sorted((_in_full(each, environment, matrix) for each in found[:_LOOKED_AT]), key=_nearness)
+    return sorted(
+        (_in_full(each, environment, matrix) for each in found[:_LOOKED_AT]), key=_nearness
+    )
 
 
 def _nearness(candidate: Candidate) -> tuple[float, int, tuple[int, int]]:

@@ -46,12 +46,14 @@ _LESS_PATIENCE: Final = 15
 _DEAR: Final = {"torch": 4.0, "numpy": 1.5, "pydantic": 1.5}
 """What it costs to touch a package on which much else was built, against 1 for any other."""
 _WORKING_COPY: Final = 3.0
-_BONUS: Final = 0.3
-"""What a change is cheaper for being one that an entry recommends."""
-
+_UNTOLD: Final = 1.5
+"""What it costs to leave an entry in another way than those that it recommends."""
 _GUESS: Final = 2.0
 """What it costs to go back to a release that admits too new a version of another package only because
 nobody knew of that one yet."""
+
+_YEARS_BACK: Final = 2
+"""Nobody goes back to a release that is older by more, unless nothing else helps."""
 
 
 class Goal(NamedTuple):
@@ -69,9 +71,11 @@ class Goal(NamedTuple):
         """
         Tell of a hit whether it must or should go: errors at any price, warnings if nothing gets worse.
         """
+        if hit.severity == "info":
+            return MAY
         if hit.severity == "error":
             return MUST
-        if hit.severity == "warning" and hit.id not in self.warnings:
+        if hit.id not in self.warnings:
             return SHOULD if self.errors else MUST
         return SHOULD if hit.id in self.ids else MAY
 
@@ -89,6 +93,16 @@ class Limit(NamedTuple):
     other: NormalizedName | None = None
     version: Version | None = None
     "Of the other package; `None`: not installed."
+
+
+class Choice(NamedTuple):
+    """
+    One thing that may become of a package.
+    """
+
+    price: float
+    package: Package | None
+    "`None`: not installed."
 
 
 class Node(NamedTuple):
@@ -124,6 +138,7 @@ class Search:
         keep: frozenset[NormalizedName] = frozenset(),
         exists: Mapping[NormalizedName, Version | None] = MappingProxyType({}),
         most: int | None = None,
+        far: bool = False,
         lax: bool = False,
     ) -> None:
         """
@@ -136,6 +151,7 @@ class Search:
             keep: Packages that must not change.
             exists: Versions that are releases although none of their package are known.
             most: How many packages may change.
+            far: Also go back for years.
             lax: Also leave requirements in breach, as far as that is no error.
         """
         self.matrix = matrix
@@ -145,6 +161,7 @@ class Search:
         self.keep = keep
         self.exists = exists
         self.most = most
+        self.far = far
         self.lax = lax
         self.root = Node(0.0, start, {}, {}, tuple(hits))
         self._choices: dict[NormalizedName, _Choices] = {}
@@ -202,14 +219,17 @@ class Search:
 
     def _children(self, hit: Hit, node: Node, goal: Goal, *, spare: bool) -> Iterator[Node]:
         """Yield the parts into which a node falls where one hit is removed, or spared."""
-        ways = [(limits, -_BONUS) for limits in _fixes(hit)]
-        if goal.errors or not (spare and isinstance(hit.subject, Cause)):
-            # A warning is worth only what its entry recommends, an error whatever removes it.
-            ways += self._ways_out(hit, node)
-        for limits, price in ways:
-            child = self._within(node, limits, price)
-            if child is not None and (price >= 0 or child.picks != node.picks):
+        fixes = _fixes(hit)
+        for limits in fixes:
+            child = self._within(node, limits)
+            if child is not None and child.picks != node.picks:
                 yield child
+        # A warning is worth only what its entry recommends, an error whatever removes it.
+        if goal.errors or not (spare and isinstance(hit.subject, Cause)):
+            for limits, price in self._ways_out(hit, node):
+                child = self._within(node, limits, price + (_UNTOLD if fixes else 0.0))
+                if child is not None:
+                    yield child
         if spare:
             yield node._replace(cost=node.cost + 1.0, spared=node.spared | {hit.id})
 
@@ -257,7 +277,7 @@ class Search:
             moves.append(outside._replace(operand=f"=={admits.version}"))
         yield [refuses, Limit(package.name, "otherwise", wanted, inside.package), *moves], 0.0
 
-    def _choice(self, name: NormalizedName, number: int) -> tuple[float, Package | None] | None:
+    def _choice(self, name: NormalizedName, number: int) -> Choice | None:
         if name not in self._choices:
             self._choices[name] = _Choices(self, name)
         return self._choices[name].get(number)
@@ -273,16 +293,17 @@ class Search:
                 merged[limit.package] = (limit, *merged.get(limit.package, ()))
         for name in {limit.package: None for limit in limits}:
             number = picks.get(name, 0)
+            before = self._choice(name, number)
             while choice := self._choice(name, number):
-                if all(self._fits(limit, number, choice[1]) for limit in merged[name]):
+                if all(self._fits(limit, number, choice.package) for limit in merged[name]):
                     break
                 number += 1
-            else:
+            if choice is None or before is None:
                 return None
-            if number != picks.get(name, 0):
-                cost += choice[0] - self._choice(name, picks.get(name, 0))[0]
+            if choice.package is not None and number != picks.get(name, 0):
+                cost += choice.price - before.price
                 picks[name] = number
-                changed[name] = choice[1]
+                changed[name] = choice.package
         if not changed:
             return node._replace(cost=cost, limits=merged)
         if self.most is not None and len(picks) > self.most:
@@ -326,13 +347,8 @@ class Search:
         """Return what a package requires of another one; `None`: not known."""
         key = package.name, package.version
         if key not in self._wants:
-            release = package.requires is None
-            if release and (
-                package.version is None or self.matrix.requires(package.name, versions.public(package.version)) is None
-            ):
-                self._wants[key] = None
-            else:
-                self._wants[key] = [*requirements.declared(package, self.matrix)]
+            known = requirements.known(package, self.matrix)
+            self._wants[key] = [*requirements.declared(package, self.matrix)] if known else None
         wants = self._wants[key]
         return None if wants is None else [each for each in wants if each.name == other]
 
@@ -340,9 +356,9 @@ class Search:
         """
         Say why nothing removes a hit.
         """
-        return "; ".join(self._stuck(limit, node) for limit in self._exits(hit, node))
+        return "; ".join(map(self._stuck, self._exits(hit, node)))
 
-    def _stuck(self, limit: Limit, node: Node) -> str:
+    def _stuck(self, limit: Limit) -> str:
         name = limit.package
         if name in self.keep:
             return f"{name} is to be kept"
@@ -350,7 +366,7 @@ class Search:
             return f"no releases of {name} are known"
         number = 1
         while choice := self._choice(name, number):
-            if self._fits(limit, number, choice[1]):
+            if self._fits(limit, number, choice.package):
                 return f"with another {name} something else fails"
             number += 1
         python = f" for Python {self.start.python}" if self.start.python else ""
@@ -361,13 +377,11 @@ def _too_new(version: Version, specifier: str) -> bool:
     return versions.contains(requirements.without_caps(specifier), version)
 
 
-def _fixes(hit: Hit) -> Iterator[list[Limit]]:
-    """Yield what the entry behind a hit recommends, as far as that is versions."""
+def _fixes(hit: Hit) -> list[list[Limit]]:
+    """Return what the entry behind a hit recommends, as far as that is versions."""
     fixes = hit.subject.record().get("fixes", ()) if isinstance(hit.subject, Cause) else ()
-    for fix in fixes:
-        pins = [versions.requirement(text) for text in fix.get("packages", ())]
-        if pins:
-            yield [Limit(pin.name, "in", pin.specifier) for pin in pins]
+    pins = ([versions.requirement(text) for text in fix.get("packages", ())] for fix in fixes)
+    return [[Limit(pin.name, "in", pin.specifier) for pin in each] for each in pins if each]
 
 
 def _left(node: Node, goal: Goal) -> float:
@@ -393,11 +407,11 @@ class _Choices:
         self._name = name
         self._before = search.start.packages.get(name)
         self._more = self._moves() if name not in search.keep else iter(())
-        self._found: list[tuple[float, Package | None]] = [(0.0, self._before)]
+        self._found = [Choice(0.0, self._before)]
 
-    def get(self, number: int) -> tuple[float, Package | None] | None:
+    def get(self, number: int) -> Choice | None:
         """
-        Return a choice with its price; `None`: there are not so many.
+        Return a choice by its number; `None`: there are not so many.
         """
         while number >= len(self._found):
             more = next(self._more, None)
@@ -406,7 +420,7 @@ class _Choices:
             self._found.append(more)
         return self._found[number]
 
-    def _moves(self) -> Iterator[tuple[float, Package]]:
+    def _moves(self) -> Iterator[Choice]:
         name, before = self._name, self._before
         price = _DEAR.get(name, 1.0)
         if before is not None and before.origin in {"editable", "vcs", "file"}:
@@ -415,23 +429,36 @@ class _Choices:
         releases = self._search.matrix.releases(name)
         existing = self._search.exists.get(name)
         if existing is not None and not releases:
-            yield price, Package(name, existing)
+            yield Choice(price, Package(name, existing))
         ways = [
             _priced(price, self._allowed(way, installed))
             for way in _ways(releases, installed, self._search.directions)
         ]
         for cost, release in heapq.merge(*ways, key=lambda each: each[0]):
-            yield cost, Package(name, release.version)
+            yield Choice(cost, Package(name, release.version))
 
     def _allowed(self, releases: Iterable[Release], installed: Version | None) -> Iterator[Release]:
         text = self._search.start.python
         python = versions.version(text) if text else None
         early = installed is not None and installed.is_prerelease
+        oldest = "" if self._search.far else self._oldest(installed)
         for release in releases:
             if release.yanked or (release.version.is_prerelease and not early):
                 continue
+            if release.date and release.date < oldest:
+                continue
             if python is None or _suits(release.python, python):
                 yield release
+
+    def _oldest(self, installed: Version | None) -> str:
+        """Return the date before which a release is too old to go back to; empty: none is."""
+        dates = [
+            release.date
+            for release in self._search.matrix.releases(self._name)
+            if installed is not None and release.version <= installed
+        ]
+        last = dates[-1] if dates else ""
+        return last and f"{int(last[:4]) - _YEARS_BACK}{last[4:]}"
 
 
 def _suits(specifier: str, python: Version) -> bool:
@@ -446,7 +473,9 @@ def _priced(price: float, releases: Iterable[Release]) -> Iterator[tuple[float, 
         yield price * (1.0 + 0.1 * log2(1 + rank)), release
 
 
-def _ways(releases: list[Release], installed: Version | None, directions: str) -> list[list[Release]]:
+def _ways(
+    releases: list[Release], installed: Version | None, directions: str
+) -> list[list[Release]]:
     """Return the releases in each direction, nearest first; upwards the last patch of each minor first."""
     if installed is None:
         return [releases[::-1]]

@@ -66,11 +66,12 @@ class Advisor:
         self,
         matrix: Matrix,
         environment: Environment,
+        options: Options,
+        *,
         hits: Sequence[Hit],
         audit: Audit,
         candidates: Sequence[Candidate],
         outside: Callable[[Environment], str | None],
-        options: Options,
     ) -> None:
         """
         Prepare to advise.
@@ -142,7 +143,7 @@ class Advisor:
         search = self._search(words, most=None if fewest is None else fewest - 1)
         advice, miss = self._advice(search)
         if advice is None and not found and self.goal.errors:
-            advice, miss = self._advice(self._search(words, lax=True))
+            advice, miss = self._advice(self._search(words, far=True, lax=True))
         if advice is not None and not any(_same(advice, each) for each in found):
             found.insert(min(1, len(found)), advice)
         return found, miss
@@ -161,7 +162,7 @@ class Advisor:
     def _advice(
         self,
         search: Search,
-        bounds: Iterable[Limit] = (),
+        bounds: Sequence[Limit] = (),
         settings: Mapping[str, str | None] | None = None,
         known_good: str | None = None,
     ) -> tuple[Advice | None, Node]:
@@ -179,12 +180,16 @@ class Advisor:
         left = {hit.id for hit in node.hits} | ({OUTSIDE} if outside else set())
         remaining = {hit.id for hit in node.hits if hit.severity == "warning"}
         remaining |= {OUTSIDE} if outside == "warning" else set()
-        resolves = ({hit.id for hit in self.hits} | ({OUTSIDE} if self.is_outside else set())) - left
+        resolves = (
+            {hit.id for hit in self.hits} | ({OUTSIDE} if self.is_outside else set())
+        ) - left
         flaws = len(remaining - self.goal.warnings)
         if outside == "error" or not (self.goal.errors or (resolves and not flaws)):
             return None
         changes = tuple(
-            Change(name, before.version if before else None, node.environment.packages[name].version)
+            Change(
+                name, before.version if before else None, node.environment.packages[name].version
+            )
             for name in sorted(node.picks)
             for before in [self.environment.packages.get(name)]
         )
@@ -206,8 +211,8 @@ class Advisor:
         for hit in self.hits:
             if hit.id in self.goal.ids and isinstance(hit.subject, Cause):
                 fixes = hit.subject.record().get("fixes", ())
-                fix = next((fix for fix in fixes if "deepspeed-config" in fix), {})
-                for path, value in fix.get("deepspeed-config", {}).items():
+                fix = next((fix for fix in fixes if "deepspeed-config" in fix), None)
+                for path, value in fix["deepspeed-config"].items() if fix else ():
                     settings[path] = None if value == "absent" else _json_text(value)
         if not settings:
             return None
@@ -239,7 +244,7 @@ class Advisor:
             pins = [versions.requirement(text) for text in record["packages"]]
             bounds = [Limit(pin.name, "in", pin.specifier) for pin in pins if self._bound(pin.name)]
             exists = {pin.name: _exact(pin.specifier) for pin in pins}
-            search = self._search("down up", exists=exists, most=most)
+            search = self._search("down up", exists=exists, most=most, far=True)
             advice, _ = self._advice(search, bounds, known_good=near.id)
             if advice is not None:
                 return advice
@@ -248,7 +253,9 @@ class Advisor:
     def _suits(self, record: Mapping[str, Any]) -> bool:
         text = self.environment.python
         python = versions.version(text) if text else None
-        return python is None or "python" not in record or versions.contains(record["python"], python)
+        return (
+            python is None or "python" not in record or versions.contains(record["python"], python)
+        )
 
     def _bound(self, name: NormalizedName) -> bool:
         """Tell whether a set's word on a package counts: it is installed, or its absence would show."""
@@ -264,7 +271,9 @@ class Advisor:
         node = miss or search.root
         for identifier in sorted(self.goal.ids if self.goal.errors else ()):
             reasons = [search.why_not(hit, node) for hit in left if hit.id == identifier]
-            reasons = reasons or [f"without it {hit.id} stays: {search.why_not(hit, node)}" for hit in left]
+            reasons = reasons or [
+                f"without it {hit.id} stays: {search.why_not(hit, node)}" for hit in left
+            ]
             yield identifier, "; ".join(dict.fromkeys(reasons))
         if self.is_outside == "error":
             yield OUTSIDE, self._no_set()
@@ -313,7 +322,8 @@ def _note(environment: Environment, changes: Iterable[Change]) -> str:
     for change in changes:
         package = environment.packages.get(change.package)
         if package is not None and package.origin != "index":
-            notes.append(f"{change.package} is installed from {package.origin}; this takes a release instead.")
+            origin = "a working copy" if package.origin in {"editable", "vcs"} else "a file"
+            notes.append(f"{change.package} is installed from {origin}; this takes a release.")
         elif change.before is not None and change.before.local:
             notes.append(
                 f"{change.package} {change.before} is a build from another index; "
@@ -380,7 +390,9 @@ def command(environment: Environment, changes: Iterable[Change]) -> str:
     All requirements are in one command, so that the installer sees them together, and each is
     quoted: `>` would redirect. Versions and names are PEP 440 and PEP 503, so nothing else can be in them.
     """
-    wanted = " ".join(f"'{change.package}=={change.after}'" for change in changes if change.after is not None)
+    wanted = " ".join(
+        f"'{change.package}=={change.after}'" for change in changes if change.after is not None
+    )
     python = _quoted(environment.executable or "python")
     if environment.installer == "uv":
         return f"uv pip install --python {python} {wanted}"
@@ -388,6 +400,9 @@ def command(environment: Environment, changes: Iterable[Change]) -> str:
 
 
 def _quoted(path: str) -> str:
-    if path.replace("/", "").replace(".", "").replace("-", "").replace("_", "").isalnum() and path.isascii():
+    if (
+        path.replace("/", "").replace(".", "").replace("-", "").replace("_", "").isalnum()
+        and path.isascii()
+    ):
         return path
     return "'" + path.replace("'", "'\"'\"'") + "'"

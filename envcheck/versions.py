@@ -16,14 +16,11 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from itertools import product
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from packaging.version import InvalidVersion, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from packaging.utils import NormalizedName
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
@@ -149,63 +146,13 @@ def satisfies(installed: Version | None, specifier: str) -> bool | None:
 
 def marker_holds(marker: str, python: str | None, platform: str | None) -> bool | None:
     """
-    Evaluate a PEP 508 marker for the environment that is checked, never for the running one.
-
-    Args:
-        python: `3.10` or `3.10.13`; `None`: not known.
-        platform: linux | darwin | win32; `None`: not known.
-
-    Returns:
-        `None` where it depends on a fact that isn't known, or can't be read.
+    Evaluate a PEP 508 marker for an environment; `None`: not enough is known of it.
     """
     if not marker:
         return True
-    from packaging.markers import Marker
+    from envcheck.markers import holds
 
-    if "platform_release" in marker or "platform_version" in marker:
-        return None
-    try:
-        parsed = Marker(marker)
-        answers = {parsed.evaluate(facts) for facts in _possible(marker, python, platform)}
-    except ValueError:  # what packaging raises on a marker or a version that is none
-        return None
-    return answers.pop() if len(answers) == 1 else None
-
-
-_PYTHONS: Final = tuple(f"3.{minor}" for minor in range(7, 17))
-_SYSTEMS: Final = {
-    "linux": ("Linux", "posix"),
-    "darwin": ("Darwin", "posix"),
-    "win32": ("Windows", "nt"),
-}
-_MACHINES: Final = ("x86_64", "aarch64", "arm64", "AMD64")
-
-
-def _possible(marker: str, python: str | None, platform: str | None) -> Iterator[dict[str, str]]:
-    """Yield everything that the facts a marker asks for may be, as far as they aren't known."""
-    pythons = [python or "3.0"]
-    if "python_" in marker or "implementation_version" in marker:
-        pythons = [python] if python else list(_PYTHONS)
-        pythons = [
-            full
-            for each in pythons
-            for full in ([each] if each.count(".") > 1 else [f"{each}.0", f"{each}.99"])
-        ]
-    systems = [platform] if platform in _SYSTEMS else list(_SYSTEMS)
-    machines = _MACHINES if "platform_machine" in marker else _MACHINES[:1]
-    for full, system, machine in product(pythons, systems, machines):
-        yield {
-            "python_version": ".".join(full.split(".")[:2]),
-            "python_full_version": full,
-            "implementation_version": full,
-            "implementation_name": "cpython",
-            "platform_python_implementation": "CPython",
-            "sys_platform": system,
-            "platform_system": _SYSTEMS[system][0],
-            "os_name": _SYSTEMS[system][1],
-            "platform_machine": machine,
-            "extra": "",
-        }
+    return holds(marker, python, platform)
 
 
 _Clause = tuple[str, Any]

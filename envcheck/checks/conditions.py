@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from envcheck import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from envcheck.model import Environment
 
@@ -95,9 +95,14 @@ def setting(path: str, wanted: Sequence[str], value: Any) -> Part:
     """
     if value is _ABSENT:
         return Part("absent" in wanted, f"{path} is not set")
-    if value == "auto" and not {"auto", "present"} & {*wanted} and any(each != "absent" for each in wanted):
+    if (
+        value == "auto"
+        and not {"auto", "present"} & {*wanted}
+        and any(each != "absent" for each in wanted)
+    ):
         return Part(
-            None, f'what the trainer makes of {path}, which is "auto": it matters if it {_wanted(wanted)}'
+            None,
+            f'what the trainer makes of {path}, which is "auto": it matters if it {_wanted(wanted)}',
         )
     return Part(any(_matches(each, value) for each in wanted), f"{path} is {_as_text(value)}")
 
@@ -107,7 +112,9 @@ def _as_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value) if isinstance(value, (int, float, str)) else "a section"
+    if isinstance(value, list):
+        return "a list"
+    return "a section" if isinstance(value, dict) else str(value)
 
 
 def _matches(wanted: str, value: Any) -> bool:
@@ -121,6 +128,8 @@ def _matches(wanted: str, value: Any) -> bool:
                 return not _matches(operand, value)
             number, limit = _number(value), _number(operand)
             return number is not None and limit is not None and _compare(operator, number, limit)
+    if isinstance(value, (dict, list)):
+        return False
     number = _number(value)
     return _as_text(value) == wanted or (number is not None and number == _number(wanted))
 
@@ -191,7 +200,7 @@ def _platform(condition: Sequence[str], environment: Environment) -> Iterator[Pa
         yield Part(platform in condition, f"the platform is {platform}")
 
 
-_FACTS: Final = {
+_FACTS: Final[Mapping[str, Callable[[Any, Environment], Iterator[Part]]]] = {
     "deepspeed-config": _deepspeed_config,
     "model": _model,
     "python": _python,

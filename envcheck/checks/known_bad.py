@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from envcheck.matrix.index import Index, Rule
     from envcheck.model import Environment
 
+
 class Cause(NamedTuple):
     """
     The entry behind a hit, and which of its conditions are known.
@@ -57,11 +58,12 @@ def watch(matrix: Matrix) -> Recheck:
     read: set[NormalizedName] = set()
 
     def again(environment: Environment, about: Collection[NormalizedName]) -> Iterator[Hit]:
-        for name in environment.packages.keys() - read:
-            read.add(name)
-            for layer, rule in matrix.rules(name):
-                for pinned in {pin[0] for pin in rule.packages}:
-                    naming.setdefault(pinned, []).append((layer, rule))
+        for name in environment.packages:
+            if name not in read:
+                read.add(name)
+                for layer, rule in matrix.rules(name):
+                    for pinned in dict.fromkeys(pin[0] for pin in rule.packages):
+                        naming.setdefault(pinned, []).append((layer, rule))
         seen = set()
         for name in about:
             for layer, rule in naming.get(name, ()):
@@ -106,7 +108,9 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
     record = cause.record()
     verify = ""
     if cause.unknown:
-        verify = _one_line(record.get("verify") or f"Look at {'; '.join(part.text for part in cause.unknown)}.")
+        verify = _one_line(
+            record.get("verify") or f"Look at {'; '.join(part.text for part in cause.unknown)}."
+        )
         options = dict.fromkeys(part.option for part in cause.unknown if part.option)
         if options:
             verify += f" (Give {' and '.join(options)}.)"
@@ -121,7 +125,11 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
         because=cause.because,
         verify=verify,
         silent=bool(record.get("silent")),
-        evidence=tuple(item if isinstance(item, str) else item.get("url", "") for item in record["evidence"]),
+        evidence=tuple(
+            item if isinstance(item, str) else item["url"]
+            for item in record["evidence"]
+            if isinstance(item, str) or "url" in item
+        ),
     )
 
 

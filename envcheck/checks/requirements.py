@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
+    from envcheck.checks import Recheck
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Package
     from envcheck.versions import Requirement
@@ -57,13 +58,15 @@ def watch(matrix: Matrix) -> Recheck:
     """
     Prepare to judge an environment again and again, after some of its packages have changed.
     """
-    known: dict[tuple[NormalizedName, Version | None], dict[NormalizedName, list[Requirement]]] = {}
+    wanted: dict[
+        tuple[NormalizedName, Version | None], dict[NormalizedName, list[Requirement]]
+    ] = {}
 
     def again(environment: Environment, about: Collection[NormalizedName]) -> Iterator[Hit]:
         for name, package in environment.packages.items():
-            wants = known.get((name, package.version))
+            wants = wanted.get((name, package.version))
             if wants is None:
-                wants = known[name, package.version] = {}
+                wants = wanted[name, package.version] = {}
                 for required in declared(package, matrix):
                     wants.setdefault(required.name, []).append(required)
             for other in wants if name in about else about:
@@ -118,13 +121,23 @@ def declared(package: Package, matrix: Matrix) -> Iterator[Requirement]:
     """
     Yield what a package requires of tracked packages, without its extras.
     """
-    texts = package.requires
-    if texts is None and package.version is not None:
-        texts = matrix.requires(package.name, versions.public(package.version))
-    for text in texts or ():
+    for text in _texts(package, matrix) or ():
         required = _split(text)
         if required is not None and required.name in matrix.tracked:
             yield required
+
+
+def known(package: Package, matrix: Matrix) -> bool:
+    """
+    Tell whether it is known what a package requires.
+    """
+    return _texts(package, matrix) is not None
+
+
+def _texts(package: Package, matrix: Matrix) -> tuple[str, ...] | None:
+    if package.requires is not None or package.version is None:
+        return package.requires
+    return matrix.requires(package.name, versions.public(package.version))
 
 
 def _split(text: str) -> Requirement | None:
@@ -145,7 +158,7 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
     breach = cast("Breach", hit.subject)
     package = environment.packages[breach.package]
     other = environment.packages.get(breach.requirement.name)
-    found = "is not installed" if other is None else f"{other.version} is installed"
+    found = "it is not installed" if other is None else f"{other.version} is installed"
     wanted = f"{breach.requirement.name}{breach.requirement.specifier}"
     source = "its metadata" if package.requires is not None else "its release on the package index"
     return Finding(
@@ -157,7 +170,7 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
             breach.package: str(package.version) if package.version else None,
             breach.requirement.name: str(other.version) if other and other.version else None,
         },
-        title=f"{breach.package} {package.version} requires {wanted}, but {found if other else 'it ' + found}",
+        title=f"{breach.package} {package.version} requires {wanted}, but {found}",
         why=f"Declared in {source}."
         + ("" if hit.severity == "error" else " It may work in spite of that."),
         verify="" if hit.certain else f"It applies where: {breach.requirement.marker}",

@@ -30,6 +30,21 @@ _RANKS: Final = 4096
 _FIELDS: Final = 400
 "Fields of one JSON object over several lines; more than any record has."
 
+_KEYS: Final = (
+    b"loss",
+    b"gradnorm",
+    b"learningrate",
+    b"lr",
+    b"epoch",
+    b"step",
+    b"evalloss",
+    b"trainloss",
+    b"trainruntime",
+    b"reward",
+)
+_VALUES: Final = (b"", b"e", b"NaN", b"nan", b"Infinity", b"inf")
+"The letters of a number: none, those of an exponent, or what is no number."
+
 _OBJECT: Final = re.compile(rb"\{[^{}]*\}")
 _PAIR: Final = re.compile(
     rb"""['"]([^'"{}:,]{1,80})['"]\s*:\s*(?:(['"])([^'"]*)\2|tensor\(\s*([^,)\s]+)[^)]*\)|([^\s,}\]]+))"""
@@ -102,16 +117,14 @@ class Records:
         return [
             (b"loss", self.line),
             (b"elapsedtimeperiteration", self.megatron),
-            (b"lr", self.mmengine),
+            (b"datatime", self.mmengine),
         ]
 
     def exact(self) -> list[tuple[bytes, Handler]]:
         """
         Return the letters of the lines over which a JSON object is spread.
         """
-        keys = (b"loss", b"gradnorm", b"learningrate", b"lr", b"epoch", b"step", b"evalloss", b"trainloss", b"reward")
-        special = (b"lossNaN", b"lossInfinity", b"gradnormNaN", b"gradnormInfinity", b"evallossNaN", b"trainlossNaN")
-        return [(key, self.spread) for key in (*keys, *special)]
+        return [(key + value, self.spread) for key in _KEYS for value in _VALUES]
 
     def line(self, text: bytes, where: Where) -> None:
         """

@@ -96,9 +96,7 @@ def environment(entry: Mapping[str, Any], matrix: Matrix) -> Environment | None:
         if not found:
             return None
         packages[pin.name] = Package(pin.name, found[-1])
-    facts: dict[str, Any] = {
-        key: value(key, entry[key]) for key in _USUAL if key in entry
-    }
+    facts: dict[str, Any] = {key: value(key, entry[key]) for key in _USUAL if key in entry}
     if "platform" in entry:
         facts["platform"] = entry["platform"][0]
     if "model" in entry:

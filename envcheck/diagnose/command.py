@@ -1,0 +1,149 @@
+"""
+`envcheck diagnose`, from options to exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from envcheck import run
+from envcheck.diagnose import lines, place, report
+from envcheck.diagnose.answer import Answer, answer
+from envcheck.diagnose.log import Log
+from envcheck.errors import SourceError, UsageError
+from envcheck.files import STDIN
+from envcheck.matrix.store import open_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envcheck.matrix import Matrix
+    from envcheck.model import Environment
+    from envcheck.options import CheckOptions
+
+
+def diagnose(
+    path: str,
+    options: CheckOptions,
+    *,
+    follow: bool = False,
+    pause: Callable[[], None] | None = None,
+) -> int:
+    """
+    Diagnose a log and write what it proves.
+
+    Args:
+        path: `-` reads standard input.
+        options: Where it was written, and how the report is; of `check`'s options those that name an environment.
+        follow: Go on with a file that grows; write a report whenever something new is found.
+        pause: Waits for a file to grow.
+
+    Returns:
+        0 nothing wrong | 1 something found | 130 interrupted while following.
+
+    Raises:
+        UsageError: The options make no sense together.
+        SourceError: The log or the environment can't be read, or nothing in the log is known.
+    """
+    if path == STDIN and options.from_ == STDIN:
+        raise UsageError("the log and --from can't both be standard input")
+    matrix = open_matrix(options.matrix)
+    diagnosis = _Diagnosis(path, options, matrix)
+    written: tuple[Any, ...] | None = None
+    try:
+        for block in lines.read(path, follow=follow, pause=pause):
+            diagnosis.log.feed(block.data)
+            if not (block.ended and follow):
+                continue
+            found = diagnosis.found()
+            if found and found != written:
+                diagnosis.write(one_line=True)
+                written = found
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+        diagnosis.write(one_line=True)
+        return 130
+    verdict = diagnosis.verdict()
+    if verdict == "not-recognised" and not diagnosis.log.said().bytes:
+        raise SourceError(f"the log {lines.shown(path)} is empty")
+    if not follow or written is None:
+        diagnosis.write(one_line=follow)
+    return {"found": 1, "nothing-found": 0}.get(verdict, 3)
+
+
+class _Diagnosis:
+    """
+    A log that is being read, and what is known about the place where it was written.
+    """
+
+    def __init__(self, path: str, options: CheckOptions, matrix: Matrix) -> None:
+        self._options, self._matrix = options, matrix
+        self._origin = "standard input" if path == STDIN else path
+        self._entries = {
+            identifier: record for identifier, record in matrix.records() if "@" not in identifier
+        }
+        self._environment = place.environment(options, matrix)
+        self.log = Log(self._entries.items())
+
+    def _answer(self) -> Answer:
+        said = self.log.said()
+        environment, remarks = place.corrected(self._environment, said, self._matrix)
+        return answer(
+            self._origin,
+            said,
+            environment,
+            remarks,
+            self._report(environment),
+            self._matrix,
+            self._entries,
+        )
+
+    def _report(self, environment: Environment | None) -> Any:
+        if environment is None or not environment.packages:
+            return None
+        return run.judge(environment, self._matrix, self._options)
+
+    def found(self) -> tuple[Any, ...]:
+        """
+        Return what a reader has to be told once, as something that can be compared.
+        """
+        said = self.log.said()
+        wrong = [each.id for each in said.proofs if each.severity != "info"]
+        exceptions = [each.text for each in said.exceptions]
+        return (*wrong, *exceptions, *said.texts, *(number for number, _ in said.earlier))
+
+    def verdict(self) -> str:
+        """
+        Return the verdict so far.
+        """
+        return self._answer().verdict
+
+    def write(self, *, one_line: bool) -> None:
+        """
+        Write the report of what has been read so far.
+        """
+        result, to = self._answer(), sys.stdout
+        if self._options.format == "json":
+            to.write(report.to_json(result, indent=None if one_line else 1))
+        else:
+            self._text(result)
+        to.flush()
+
+    def _text(self, result: Answer) -> None:
+        from envcheck.formats import text
+
+        to = sys.stdout
+        on_terminal = to.isatty()
+        width = text.WIDTH
+        if on_terminal:
+            width = max(40, min(os.get_terminal_size(to.fileno()).columns, 120))
+        rows = report.rows(result, width=width)
+        if run.coloured(self._options.color, on_terminal):
+            from envcheck.formats import terminal
+
+            terminal.write(rows, to)
+        else:
+            to.write(text.plain(rows))

@@ -1,0 +1,194 @@
+"""
+Error texts: which of the matrix's stand in a log, and the exceptions that ended it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from envcheck.diagnose.shapes import shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from envcheck.diagnose.shapes import Handler, Where
+
+_KEPT: Final = 20
+"Exceptions of different texts that are kept."
+_LENGTH: Final = 300
+"Bytes of an exception's message."
+_AROUND: Final = 2_000
+"Bytes on each side of where a regular expression may match in a very long line."
+_EXCEPTION: Final = re.compile(
+    rb"^(?:.{0,100}?[\s\]:])??((?:[A-Za-z_]\w{0,60}\.){0,8}(?:[A-Z]\w{0,60}(?:Error|Exception)|Exception))"
+    rb"(?::\s(.*))?$"
+)
+_WRAPPERS: Final = (b"ChildFailedError", b"CalledProcessError", b"ProcessRaisedException", b"RayTaskError")
+"What launchers raise when a process of theirs has failed: the cause is above."
+_FLAGS: Final = re.compile(r"\(\?[aiLmsux-]+[:)]")
+
+
+class Text(NamedTuple):
+    """
+    One error text of the matrix.
+    """
+
+    entry: str
+    text: str
+    "Literal, or a regular expression between slashes."
+    literal: bytes
+    "What a line must contain; empty: nothing that is known."
+    pattern: re.Pattern[bytes] | None
+
+
+class Seen(NamedTuple):
+    """
+    An error text of an entry, or an exception, that stands in the log.
+    """
+
+    text: str
+    line: int
+    count: int
+
+
+class Errors:
+    """
+    Watches for error texts.
+    """
+
+    def __init__(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        self._texts = tuple(texts(records))
+        self._seen: dict[tuple[str, str], list[int]] = {}
+        self._exceptions: dict[tuple[bytes, bytes], list[int]] = {}
+        self._traceback = False
+
+    def watched(self) -> Iterator[tuple[bytes, Handler]]:
+        """
+        Yield the letters of each error text.
+        """
+        for text in self._texts:
+            yield shape(text.literal), self._looker(text)
+        yield b"Traceback", self._begins
+        yield b"Error", self._ends
+        yield b"Exception", self._ends
+
+    def _looker(self, text: Text) -> Handler:
+        key = (text.entry, text.text)
+
+        def look(line: bytes, where: Where) -> None:
+            if matches(text, line):
+                found = self._seen.get(key)
+                if found is None:
+                    self._seen[key] = [where.line(), 1]
+                else:
+                    found[1] += 1
+
+        return look
+
+    def _begins(self, line: bytes, _: Where) -> None:
+        self._traceback = self._traceback or b"Traceback (most recent call last)" in line
+
+    def _ends(self, line: bytes, where: Where) -> None:
+        if not self._traceback:
+            return
+        found = _EXCEPTION.match(line[:4000].rstrip())
+        if found is None or found[1].endswith(_WRAPPERS):
+            return
+        key = (found[1].rpartition(b".")[2], (found[2] or b"")[:_LENGTH])
+        known = self._exceptions.get(key)
+        if known is not None:
+            known[1] += 1
+        elif len(self._exceptions) < _KEPT:
+            self._exceptions[key] = [where.line(), 1]
+
+    def seen(self) -> dict[str, list[Seen]]:
+        """
+        Return the error texts in the log, by entry.
+        """
+        found: dict[str, list[Seen]] = {}
+        for (entry, text), (line, count) in self._seen.items():
+            found.setdefault(entry, []).append(Seen(text, line, count))
+        return found
+
+    def exceptions(self) -> list[Seen]:
+        """
+        Return the exceptions that ended a traceback, in order.
+        """
+        return [
+            Seen(b": ".join(filter(None, key)).decode("utf-8", "replace"), line, count)
+            for key, (line, count) in self._exceptions.items()
+        ]
+
+    def traceback(self) -> bool:
+        """
+        Tell whether there is a traceback in the log.
+        """
+        return self._traceback
+
+
+def texts(records: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Text]:
+    """
+    Yield every error text of the matrix's entries.
+    """
+    for identifier, record in records:
+        for symptom in record.get("symptoms", ()):
+            text = symptom.get("error")
+            if not text:
+                continue
+            if len(text) > 2 and text.startswith("/") and text.endswith("/"):
+                pattern = re.compile(text[1:-1].encode())
+                yield Text(identifier, text, required(text[1:-1]).encode(), pattern)
+            else:
+                yield Text(identifier, text, text.encode(), None)
+
+
+def matches(text: Text, line: bytes) -> bool:
+    """
+    Tell whether a line contains an error text.
+    """
+    if text.pattern is None:
+        return text.literal in line
+    at = line.find(text.literal)
+    if at < 0:
+        return False
+    return text.pattern.search(line[max(0, at - _AROUND) : at + _AROUND]) is not None
+
+
+def required(pattern: str) -> str:
+    r"""
+    Return the longest text that every match of a regular expression contains; empty: none is certain.
+
+    >>> required(r"flash_attn_2_cuda\S*\.so: undefined symbol: _ZN2at4_ops")
+    '.so: undefined symbol: _ZN2at4_ops'
+    >>> required("a|b"), required("(no |never )?works"), required("colou?r")
+    ('', 'works', 'colo')
+    """
+    if _FLAGS.search(pattern):
+        return ""
+    runs = [""]
+    depth = 0
+    at = 0
+    while at < len(pattern):
+        sign = pattern[at]
+        escaped = sign == "\\"
+        if escaped:
+            at += 1
+            sign = pattern[at] if at < len(pattern) else ""
+        at += 1
+        if not escaped and sign == "[":
+            at = pattern.find("]", at + 1) + 1 or len(pattern)
+        elif not escaped and sign in "()":
+            depth += 1 if sign == "(" else -1
+        elif not escaped and sign == "|":
+            if depth == 0:
+                return ""
+        elif not escaped and sign in "?*{":
+            runs[-1] = runs[-1][:-1]
+            if sign == "{":
+                at = pattern.find("}", at) + 1 or len(pattern)
+        elif depth == 0 and (escaped and not sign.isalnum() or not escaped and sign not in ".^$+"):
+            runs[-1] += sign
+            continue
+        runs.append("")
+    return max(runs, key=len)

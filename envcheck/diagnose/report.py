@@ -1,0 +1,287 @@
+"""
+The diagnosis, for people and as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from envcheck import __version__
+from envcheck.clean import clip, visible
+from envcheck.formats.text import WIDTH, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envcheck.diagnose.answer import Answer, Explanation
+    from envcheck.diagnose.errors import Seen
+    from envcheck.diagnose.patterns import Place
+    from envcheck.diagnose.proofs import Proof
+    from envcheck.formats.text import Row
+
+SCHEMA: Final = "envcheck-diagnosis/1"
+_INDENT: Final = "         "
+_HEADS: Final = {"certain": "PROVEN", "likely": "LIKELY", "note": "NOTE"}
+_STATUS: Final = {
+    "hits": "certain here",
+    "may-hit": "possible here",
+    "unknown": "not known to hold here",
+    "misses": "does not hold here",
+}
+_SHOWN: Final = 3
+"Exceptions and ids that are shown before the rest is counted."
+_TEXT: Final = 160
+"Characters of an error text that are shown."
+
+
+def rows(answer: Answer, *, width: int = WIDTH) -> Iterator[Row]:
+    """
+    Yield the report's rows, the verdict last.
+    """
+    said = answer.said
+    yield (("Checked  ", "label"), (visible(answer.origin), "strong"))
+    yield from wrapped(_INDENT, _read(answer), width)
+    yield from wrapped("Against  ", _against(answer), width, head_style="label")
+    for remark in answer.remarks:
+        yield from wrapped(_INDENT, remark, width, style="verify")
+    for proof in said.proofs:
+        yield ()
+        yield from _proof(proof, width)
+    for number, proofs in said.earlier:
+        yield ()
+        text = "; ".join(proof.title for proof in proofs)
+        yield from wrapped("EARLIER  ", f"Run {number} of {said.runs} in this log: {text}.", width, head_style="warning")
+    yield from _exceptions(answer, width)
+    for explanation in answer.explanations:
+        yield ()
+        yield from _explanation(explanation, width)
+    if answer.others:
+        yield ()
+        count = len(answer.others)
+        ids = ", ".join(answer.others[:_SHOWN]) + (" and more" if count > _SHOWN else "")
+        text = f"{count} more {'entries have' if count > 1 else 'entry has'} these symptoms with other versions: {ids}"
+        yield from wrapped(_INDENT, text, width, style="label")
+    yield from _advice(answer, width)
+    yield ()
+    yield _verdict(answer)
+
+
+def _read(answer: Answer) -> str:
+    said = answer.said
+    parts = [_number(said.lines, "line")]
+    if said.records:
+        parts.append(f"{_number(said.records, 'training record')} ({', '.join(said.styles)})")
+    else:
+        parts.append("no training record")
+    if said.evaluations:
+        parts.append(_number(said.evaluations, "evaluation"))
+    if said.runs > 1:
+        parts.append(f"{said.runs} runs, of which the last is judged")
+    if said.ranks > 1:
+        parts.append(f"{said.ranks} processes, of which the first is followed")
+    return ", ".join(parts)
+
+
+def _against(answer: Answer) -> str:
+    environment = answer.environment
+    if environment is None:
+        return "no environment: name one with --python, --path or --from to see which entries hold there"
+    shown = ("transformers", "accelerate", "deepspeed", "torch", "trl", "peft")
+    packages = {str(name): package for name, package in environment.packages.items()}
+    parts = [environment.origin]
+    if environment.python:
+        parts.append(f"Python {environment.python}")
+    parts += [f"{name} {packages[name].version or '(version unknown)'}" for name in shown if name in packages]
+    text = ", ".join(parts)
+    if answer.said.deepspeed_config is not None:
+        text += "; the DeepSpeed configuration is that of the log"
+    return text
+
+
+def _proof(proof: Proof, width: int) -> Iterator[Row]:
+    style = proof.severity if proof.certainty != "note" else "info"
+    yield from wrapped(f"{_HEADS[proof.certainty]:<9}", proof.title, width, head_style=style, style="strong")
+    for fact in proof.facts:
+        yield from wrapped(_INDENT, fact, width)
+    place = f" (line {proof.line})" if proof.line and proof.place is None else ""
+    yield ((_INDENT, ""), (f"{proof.id}{place}", "id"))
+
+
+def _exceptions(answer: Answer, width: int) -> Iterator[Row]:
+    said = answer.said
+    known = {seen.line for texts in said.texts.values() for seen in texts}
+    for seen in said.exceptions[:_SHOWN]:
+        yield ()
+        yield from wrapped("EXCEPTION ", clip(seen.text, 2 * _TEXT), width, head_style="error", style="strong")
+        times = f", {seen.count} times" if seen.count > 1 else ""
+        unknown = "" if seen.line in known else "; no entry has this text"
+        yield ((_INDENT, ""), (f"line {seen.line}{times}{unknown}", "label"))
+    more = len(said.exceptions) - _SHOWN
+    if more > 0:
+        yield ((_INDENT, ""), (f"and {more} other{'s' if more > 1 else ''} after it", "label"))
+    if said.survived:
+        yield ()
+        last = said.survived[-1]
+        text = f"{_number(len(said.survived), 'exception')} did not end the training, the last in line {last.line}"
+        yield from wrapped("NOTE     ", f"{text}: {clip(last.text, _TEXT)}", width, head_style="info")
+
+
+def _explanation(each: Explanation, width: int) -> Iterator[Row]:
+    head = each.severity.upper() if each.status in {"hits", "may-hit"} else "ENTRY"
+    style = each.severity if head != "ENTRY" else "label"
+    yield from wrapped(f"{head:<9}", each.title, width, head_style=style, style="strong")
+    if each.silent:
+        yield from wrapped(_INDENT, "SILENT: no exception is raised.", width, style="silent")
+    facts = [f"{name} {version or '(not installed)'}" for name, version in each.packages.items()]
+    detail = "; ".join([", ".join(facts), *each.because]).strip("; ") or each.against
+    yield from wrapped(_INDENT, f"{_STATUS[each.status]}: {detail}", width)
+    if each.verify:
+        yield from wrapped(_INDENT, f"verify: {each.verify}", width, style="verify")
+    for text in each.matched:
+        kind, _, words = text.partition(": ")
+        place = f" (line {each.line})" if kind == "error" and each.line else ""
+        yield from wrapped(_INDENT, f"symptom: {clip(words, _TEXT)}{place}", width)
+    if each.status != "misses":
+        yield from wrapped(_INDENT, each.why, width)
+        for url in each.evidence[:1]:
+            yield ((_INDENT, ""), (visible(url), "link"))
+    yield ((_INDENT, ""), (visible(each.id), "id"))
+
+
+def _advice(answer: Answer, width: int) -> Iterator[Row]:
+    if answer.first:
+        yield ()
+        yield (("What to do first", "strong"),)
+        for number, text in enumerate(answer.first, 1):
+            yield from wrapped(f"  {number}. ", text, width, head_style="label")
+        if answer.command:
+            yield (("     ", ""), (answer.command, "command"))
+    left = [text for text in answer.experiments if text not in answer.first]
+    if left:
+        yield ()
+        yield (("The experiments that decide", "strong"), (", cheapest first", "label"))
+        for text in left:
+            yield from wrapped("  -  ", text, width, head_style="label")
+
+
+def _verdict(answer: Answer) -> Row:
+    said = answer.said
+    if answer.verdict == "not-recognised":
+        text = "no training record, error text or exception that is known is in this log"
+        return (("not recognised", "unknown"), (f": {text}", ""))
+    if answer.verdict == "nothing-found":
+        course = "" if said.records else " and no record to judge"
+        return (("nothing found", "known-good"), (f": no sign of anything that is known to go wrong{course}", ""))
+    parts = [each.title for each in said.proofs if each.severity != "info"][:1]
+    if not parts and said.exceptions:
+        parts = [clip(said.exceptions[0].text, 60)]
+    if not parts and said.earlier:
+        parts = [f"something was wrong in an earlier run ({said.earlier[-1][1][0].id})"]
+    if not parts:
+        parts = [answer.explanations[0].title]
+    for statuses, words in ((("hits",), "here"), (("may-hit",), "possibly here")):
+        count = sum(1 for each in answer.explanations if each.status in statuses)
+        if count:
+            parts.append(f"{count} {'entries explain' if count > 1 else 'entry explains'} it {words}")
+    if len(parts) == 1:
+        parts.append("no entry is known to explain it here")
+    return (("found", "known-bad"), (f": {visible('; '.join(parts))}", ""))
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}{'s' if count != 1 else ''}"
+
+
+def to_json(answer: Answer, *, indent: int | None = 1) -> str:
+    """
+    Return the diagnosis as ASCII JSON with a newline at the end; without an indent on one line.
+    """
+    return json.dumps(to_dict(answer), indent=indent) + "\n"
+
+
+def to_dict(answer: Answer) -> dict[str, Any]:
+    """
+    Return the diagnosis as plain data, in the form that `envcheck.diagnose` describes.
+    """
+    said, environment = answer.said, answer.environment
+    return {
+        "schema": SCHEMA,
+        "envcheck": __version__,
+        "matrix": dict(answer.matrix),
+        "log": {
+            "origin": answer.origin,
+            "lines": said.lines,
+            "bytes": said.bytes,
+            "records": said.records,
+            "evaluations": said.evaluations,
+            "runs": said.runs,
+            "ranks": said.ranks,
+            "written_by": list(said.styles),
+            "versions": dict(said.versions),
+            "python": said.python,
+            "deepspeed_config": said.deepspeed_config is not None,
+        },
+        "environment": environment
+        and {
+            "origin": environment.origin,
+            "kind": environment.kind,
+            "python": environment.python,
+            "packages": {
+                str(name): str(package.version) if package.version else None
+                for name, package in environment.packages.items()
+            },
+            "remarks": list(answer.remarks),
+        },
+        "verdict": answer.verdict,
+        "proofs": [_as_dict(proof) for proof in said.proofs],
+        "earlier": [
+            {"run": number, "proofs": [_as_dict(proof) for proof in proofs]} for number, proofs in said.earlier
+        ],
+        "exceptions": [_seen(seen) for seen in said.exceptions],
+        "survived": [_seen(seen) for seen in said.survived],
+        "explanations": [
+            {
+                "id": each.id,
+                "title": each.title,
+                "severity": each.severity,
+                "silent": each.silent,
+                "status": each.status,
+                "matched": list(each.matched),
+                "line": each.line or None,
+                "packages": dict(each.packages),
+                "because": list(each.because),
+                "against": each.against,
+                "verify": each.verify,
+                "why": each.why,
+                "fixes": [dict(fix) for fix in each.fixes],
+                "evidence": list(each.evidence),
+            }
+            for each in answer.explanations
+        ],
+        "others": list(answer.others),
+        "first": list(answer.first),
+        "command": answer.command,
+        "experiments": list(answer.experiments),
+    }
+
+
+def _as_dict(proof: Proof) -> dict[str, Any]:
+    return {
+        "id": proof.id,
+        "certainty": proof.certainty,
+        "severity": proof.severity,
+        "title": proof.title,
+        "facts": list(proof.facts),
+        "symptoms": list(proof.symptoms),
+        "at": _place(proof.place) or ({"line": proof.line} if proof.line else None),
+        "count": proof.count or None,
+    }
+
+
+def _place(place: Place | None) -> dict[str, Any] | None:
+    return place and {"line": place.line, "record": place.record, "step": place.step, "epoch": place.epoch}
+
+
+def _seen(seen: Seen) -> dict[str, Any]:
+    return {"text": seen.text, "line": seen.line, "count": seen.count}
