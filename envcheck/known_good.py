@@ -47,10 +47,10 @@ class Candidate(NamedTuple):
 
 def nearest(environment: Environment, matrix: Matrix, project: str | None) -> list[Candidate]:
     """
-    Return the nearest sets, nearest first, at most so many as a suggestion may look at.
+    Return the nearest sets, nearest first.
 
-    With a project, only its own are considered. The core packages choose which sets are looked at in
-    full: reading every set would cost more than all the rest of a check.
+    With a project, only its own are considered. The core packages choose the few sets that are looked
+    at in full: reading every set would cost more than all the rest of a check.
     """
     installed = environment.packages
     core = [name for name in CORE if name in installed]
@@ -74,9 +74,9 @@ def nearest(environment: Environment, matrix: Matrix, project: str | None) -> li
         if (number in own if own is not None else agreeing >= enough)
     ]
     found.sort(key=_nearness)
-    return sorted(
-        (_in_full(each, environment, matrix) for each in found[:_LOOKED_AT]), key=_nearness
-    )
+    # Every set that has the whole core: one of them may be these very versions.
+    near = [each for rank, each in enumerate(found) if rank < _LOOKED_AT or not each.distance]
+    return sorted((_in_full(each, environment, matrix) for each in near), key=_nearness)
 
 
 def _nearness(candidate: Candidate) -> tuple[float, int, tuple[int, int]]:

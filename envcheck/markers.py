@@ -66,7 +66,7 @@ def _facts(python: str | None, platform: str | None) -> Mapping[str, _Values]:
     micro = python is not None and python.count(".") > 1
     known = (python,) if python else _PYTHONS
     minor = tuple(".".join(each.split(".")[:2]) for each in known)
-    full = known if micro else tuple(f"{each}.{end}" for each in known for end in (0, 99))
+    full = known if micro else tuple(f"{each}.{end}" for each in known for end in range(50))
     systems = (platform,) if platform in _SYSTEMS else tuple(_SYSTEMS)
     return {
         "python_version": minor,

@@ -48,7 +48,7 @@ def matrix(tmp_path: Path) -> MakeMatrix:
             filled = {**worlds.entry(entry["id"]), **entry}
             _write(tmp_path / "known-bad" / f"{stem}.yaml", [filled], append=True)
         for project in _read(known_good, []):
-            sets = [{"evidence": [worlds.PUBLISHED], **each} for each in project["sets"]]
+            sets = [{"evidence": [dict(worlds.PUBLISHED)], **each} for each in project["sets"]]
             filled = {"title": project["project"], **project, "sets": sets}
             _write(tmp_path / "known-good" / f"{project['project']}.yaml", filled)
         for name, rows in _read(releases, {}).items():

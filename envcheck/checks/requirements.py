@@ -7,8 +7,8 @@ release of that version declares.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from envcheck import versions
 from envcheck.checks import Hit
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from envcheck.versions import Requirement
 
 
-_marker_holds: Final = lru_cache(maxsize=None)(versions.marker_holds)
-"""The same few markers are asked for again and again, and each costs more than all the rest."""
-
-
 class Breach(NamedTuple):
     """
     A requirement that does not hold.
@@ -39,8 +35,6 @@ class Breach(NamedTuple):
     package: NormalizedName
     "The package that declares it."
     requirement: Requirement
-    missing: bool
-    "The required package isn't installed at all."
 
 
 def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:
@@ -88,7 +82,7 @@ def judged(name: NormalizedName, required: Requirement, environment: Environment
             return None
     elif versions.satisfies(other.version, required.specifier) is not False:
         return None
-    applies = _marker_holds(required.marker, environment.python, environment.platform)
+    applies = _applies(required.marker, environment.python, environment.platform)
     if applies is False:
         return None
     # Outside of the core of a training stack (an inference engine, a user interface) a broken promise
@@ -100,9 +94,17 @@ def judged(name: NormalizedName, required: Requirement, environment: Environment
         applies is None,
     )
     severity = ("error", "warning", "info", "info")[sum(doubts)]
-    breach = Breach(name, required, other is None)
     identifier = f"requirement/{name}/{required.name}"
+    breach = Breach(name, required)
     return Hit(identifier, severity, bool(applies), (name, required.name), breach)
+
+
+@cache  # a search asks for the same few markers again and again
+def _applies(marker: str, python: str | None, platform: str | None) -> bool | None:
+    try:
+        return versions.marker_holds(marker, python, platform)
+    except RecursionError:  # metadata may say anything
+        return None
 
 
 def _only_capped(specifier: str, installed: Version | None) -> bool:
@@ -170,7 +172,7 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
             breach.package: str(package.version) if package.version else None,
             breach.requirement.name: str(other.version) if other and other.version else None,
         },
-        title=f"{breach.package} {package.version} requires {wanted}, but {found}",
+        title=f"{breach.package} {package.version or '(of unknown version)'} requires {wanted}, but {found}",
         why=f"Declared in {source}."
         + ("" if hit.severity == "error" else " It may work in spite of that."),
         verify="" if hit.certain else f"It applies where: {breach.requirement.marker}",

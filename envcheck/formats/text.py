@@ -93,7 +93,7 @@ def _checked(report: Report) -> str:
     if environment.cuda:
         facts.append(f"torch for CUDA {environment.cuda}")
     count = known + len(environment.untracked)
-    facts.append(f"{count} package{'s' if count != 1 else ''}, {known} in the matrix")
+    facts.append(f"{count} package{'s' if count != 1 else ''}, {known} of them known")
     return ", ".join(facts)
 
 
@@ -109,7 +109,7 @@ def _finding(finding: Finding, width: int, *, in_full: bool) -> Iterator[Row]:
         f"{head:<9}", finding.title, width, head_style=finding.severity, style="strong"
     )
     if finding.silent:
-        text = "SILENT: no exception is raised; the run goes on with wrong results, or hangs."
+        text = "SILENT: nothing is raised; the run goes on with wrong results, or hangs."
         yield from wrapped(_INDENT, text, width, style="silent")
     versions = ", ".join(
         f"{name} {version or '(not installed)'}" for name, version in finding.packages.items()

@@ -164,22 +164,18 @@ def _single_file(entry: str) -> Metadata:
 
 
 def _requires_txt(entry: str) -> tuple[str, ...]:
-    """Read setuptools' own form: requirements in sections named `[extra:marker]`."""
+    """Read setuptools' own form, sections named `[extra:marker]`: rare by now, so a library may take its time."""
+    from pathlib import Path
+
+    from importlib_metadata import PathDistribution
+
+    file = os.path.join(entry, "requires.txt")
     try:
-        text = head(os.path.join(entry, "requires.txt"), _LIMIT).decode("utf-8", "replace")
-    except OSError:
+        if not os.path.isfile(file) or os.stat(file).st_size > _LIMIT:
+            return ()
+        return tuple(PathDistribution(Path(entry)).requires or ())
+    except (OSError, UnicodeError):
         return ()
-    requires: list[str] = []
-    condition = ""
-    for raw in text.split("\n"):
-        line = raw.strip()
-        if line.startswith("["):
-            extra, _, marker = line.strip("[]").partition(":")
-            parts = [f"({marker})" if marker else "", f'extra == "{extra}"' if extra else ""]
-            condition = " and ".join(filter(None, parts))
-        elif line:
-            requires.append(f"{line} ; {condition}" if condition else line)
-    return tuple(requires)
 
 
 def _direct(record: dict[str, Any]) -> tuple[str, str]:

@@ -173,9 +173,9 @@ def test_requirements_of_an_egg_info_folder_are_in_a_file_of_their_own(tmp_path:
     assert metadata.read(str(info)).requires == (
         "numpy>=1",
         "sympy",
-        'pytest ; extra == "dev"',
-        'typing ; (python_version < "3.8")',
-        'strace ; (sys_platform == "linux") and extra == "dev"',
+        'pytest; extra == "dev"',
+        'typing; (python_version < "3.8")',
+        'strace; (sys_platform == "linux") and extra == "dev"',
     )
 
 
