@@ -354,9 +354,17 @@ class Search:
 
     def why_not(self, hit: Hit, node: Node) -> str:
         """
-        Say why nothing removes a hit.
+        Say why nothing removes a hit, and what else its entry advises.
         """
-        return "; ".join(map(self._stuck, self._exits(hit, node)))
+        reasons = [self._stuck(limit) for limit in self._exits(hit, node)]
+        if isinstance(hit.subject, Breach):
+            package, required = hit.subject
+            version = node.environment.packages[package].version
+            reasons.insert(0, f"{package} {version} requires {required.name}{required.specifier}")
+        elif isinstance(hit.subject, Cause):
+            fixes = hit.subject.record().get("fixes", ())
+            reasons += [f"the entry advises: {fix['advice']}" for fix in fixes if "advice" in fix]
+        return "; ".join(reasons)
 
     def _stuck(self, limit: Limit) -> str:
         name = limit.package
@@ -447,7 +455,7 @@ class _Choices:
                 continue
             if release.date and release.date < oldest:
                 continue
-            if python is None or _suits(release.python, python):
+            if python is None or versions.contains(release.python, python):
                 yield release
 
     def _oldest(self, installed: Version | None) -> str:
@@ -459,13 +467,6 @@ class _Choices:
         ]
         last = dates[-1] if dates else ""
         return last and f"{int(last[:4]) - _YEARS_BACK}{last[4:]}"
-
-
-def _suits(specifier: str, python: Version) -> bool:
-    try:
-        return versions.contains(specifier, python)
-    except ValueError:
-        return False
 
 
 def _priced(price: float, releases: Iterable[Release]) -> Iterator[tuple[float, Release]]:

@@ -336,7 +336,8 @@ def _no_step_yet(run: Run, events: Events) -> bool:
     streak = run.no_rate.now
     if streak is None or streak.start.record != 1:
         return False
-    return streak.count >= _FEW or bool(events.rate_unknown or events.overflows.count)
+    few = 2 if streak.count == run.zero.total else _FEW
+    return streak.count >= few or bool(events.rate_unknown or events.overflows.count)
 
 
 def _rates(run: Run, events: Events) -> Iterator[Proof]:

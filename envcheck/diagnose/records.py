@@ -130,6 +130,8 @@ class Records:
         """
         Take the records that stand in one line as a dict or a JSON object.
         """
+        if b'"log_history"' in text and self.styles:
+            return  # ms-swift ends with all records once more
         for found in _OBJECT.finditer(text):
             whole = found[0]
             if b"loss" not in whole:
@@ -165,15 +167,15 @@ class Records:
         Take a line of Megatron's.
         """
         found = _MEGATRON.search(text)
-        if found is None:
-            return
+        if found is None or b"number of skipped iterations:" not in found[2]:
+            return  # a line that was cut off
         fields = {}
         for part in found[2].split(b"|"):
             key, _, value = part.partition(b":")
             fields[key.strip()] = value.strip()
         skipped = int(number(fields.get(b"number of skipped iterations")) or 0)
         nans = number(fields.get(b"number of nan iterations")) or 0
-        loss = number(fields.get(b"lm loss"))
+        loss = number(fields.get(b"lm loss", fields.get(b"lm_loss")))
         if nans > 0 and loss is None:
             loss = float("nan")
         self._emit(

@@ -41,15 +41,16 @@ def around(*specifiers: str) -> list[Version]:
     """
     Return made-up versions: if specifiers admit any at all, they admit one of these.
 
-    They are the edges, what comes next after each (in its last number, and as little as possible),
-    and 0: a range that isn't empty contains one of its edges or something right above its lower one.
+    They are the edges, what is right above each (in its last number, and as little as possible), the
+    first and the final of its family, and 0: in a range that isn't empty lies something of the kind.
     """
     texts = {"0"}
     for specifier in specifiers:
         for edge in named(specifier):
             text = edge.public
             following = re.sub(r"\d+\Z", lambda found: str(int(found[0]) + 1), text)
-            texts |= {str(edge), text, following, edge.base_version, f"{edge.base_version}.0.0.1"}
+            base = edge.base_version
+            texts |= {str(edge), text, following, f"{base}.dev0", base, f"{base}.0.0.1"}
     return sorted(found for text in texts if (found := versions.version(text)) is not None)
 
 

@@ -174,7 +174,7 @@ def test_requirements_of_an_egg_info_folder_are_in_a_file_of_their_own(tmp_path:
         "numpy>=1",
         "sympy",
         'pytest; extra == "dev"',
-        'typing; (python_version < "3.8")',
+        'typing; python_version < "3.8"',
         'strace; (sys_platform == "linux") and extra == "dev"',
     )
 
