@@ -53,7 +53,7 @@ def _entry(record: Mapping[str, Any]) -> Iterator[Row]:
     yield from _field("versions", " and ".join(record["packages"]))
     for key in ("deepspeed-config", "model"):
         for path, values in record.get(key, {}).items():
-            yield from _field(key, f"{path}: {' or '.join(values)}")
+            yield from _field(key.removeprefix("deepspeed-"), f"{path}: {' or '.join(values)}")
     for key in ("python", "platform", "cuda", "gpu"):
         if key in record:
             value = record[key]

@@ -108,11 +108,15 @@ class Advisor:
             found, miss = self._smallest()
         if self.goal.ids or self.is_outside:
             known_good = self._known_good()
-            if known_good is not None:
-                found = [each for each in found if not _same(known_good, each)]
-                found.insert(0, known_good)
+            found[:0] = [known_good] if known_good is not None else []
         flaws = min((each.flaws for each in found), default=0)
-        suggestions = [each.suggestion for each in found if flaws or not each.flaws]
+        same: dict[object, Suggestion] = {}
+        for each in found:
+            if each.flaws == flaws:
+                same.setdefault(
+                    (each.suggestion.changes, each.suggestion.settings), each.suggestion
+                )
+        suggestions = [*same.values()]
         if self.options.prefer == "fewest":
             suggestions.sort(key=lambda each: (len(each.changes), each.known_good is not None))
         if suggestions or not (self.goal.errors or self.is_outside == "error"):
@@ -142,10 +146,11 @@ class Advisor:
         words = "up down" if self.options.prefer == "upgrade" else "down up"
         search = self._search(words, most=None if fewest is None else fewest - 1)
         advice, miss = self._advice(search)
-        if advice is None and not found and self.goal.errors:
-            advice, miss = self._advice(self._search(words, far=True, lax=True))
-        if advice is not None and not any(_same(advice, each) for each in found):
+        if advice is not None:
             found.insert(min(1, len(found)), advice)
+        if self.goal.errors and all(each.flaws for each in found):
+            last, miss = self._advice(self._search(words, far=True, lax=True))
+            found += [last] if last is not None else []
         return found, miss
 
     def _search(self, directions: str, **more: Any) -> Search:
@@ -184,7 +189,8 @@ class Advisor:
             {hit.id for hit in self.hits} | ({OUTSIDE} if self.is_outside else set())
         ) - left
         flaws = len(remaining - self.goal.warnings)
-        if outside == "error" or not (self.goal.errors or (resolves and not flaws)):
+        helps = self.goal.errors or (not flaws and resolves & {*self.goal.ids, OUTSIDE})
+        if outside == "error" or not helps:
             return None
         changes = tuple(
             Change(
@@ -209,7 +215,9 @@ class Advisor:
         """Return the settings that entries recommend, with changes of versions where they aren't enough."""
         settings: dict[str, str | None] = {}
         for hit in self.hits:
-            if hit.id in self.goal.ids and isinstance(hit.subject, Cause):
+            if hit.id not in self.goal.ids or not isinstance(hit.subject, Cause):
+                continue
+            if "deepspeed-config" in hit.subject.rule.facts:
                 fixes = hit.subject.record().get("fixes", ())
                 fix = next((fix for fix in fixes if "deepspeed-config" in fix), None)
                 for path, value in fix["deepspeed-config"].items() if fix else ():
@@ -244,7 +252,9 @@ class Advisor:
             pins = [versions.requirement(text) for text in record["packages"]]
             bounds = [Limit(pin.name, "in", pin.specifier) for pin in pins if self._bound(pin.name)]
             exists = {pin.name: _exact(pin.specifier) for pin in pins}
-            search = self._search("down up", exists=exists, most=most, far=True)
+            search = self._search(
+                "down up", exists=exists, most=most, far=self.options.project is not None
+            )
             advice, _ = self._advice(search, bounds, known_good=near.id)
             if advice is not None:
                 return advice
@@ -266,22 +276,24 @@ class Advisor:
 
     def _in_the_way(self, miss: Node | None) -> Iterator[tuple[str, str]]:
         """Say of each error why nothing removes it, going by what is left in the best attempt."""
+        errors = sorted(self.goal.ids) if self.goal.errors else []
+        if miss is None:
+            for identifier in (*errors, OUTSIDE):
+                yield identifier, self._no_set()
+            return
         search = self._search("down up")
-        left = [hit for hit in (miss or search.root).hits if hit.severity == "error"]
-        node = miss or search.root
-        for identifier in sorted(self.goal.ids if self.goal.errors else ()):
-            reasons = [search.why_not(hit, node) for hit in left if hit.id == identifier]
+        left = [hit for hit in miss.hits if hit.severity == "error"]
+        for identifier in errors:
+            reasons = [search.why_not(hit, miss) for hit in left if hit.id == identifier]
             reasons = reasons or [
-                f"without it {hit.id} stays: {search.why_not(hit, node)}" for hit in left
+                f"without it {hit.id} stays: {search.why_not(hit, miss)}" for hit in left
             ]
             yield identifier, "; ".join(dict.fromkeys(reasons))
-        if self.is_outside == "error":
-            yield OUTSIDE, self._no_set()
 
     def _no_set(self) -> str:
         """Say why no known-good set of the project can be reached."""
         if not self.candidates:
-            return f"no set of {self.options.project} shares a package with this environment"
+            return f"no set of {self.options.project} shares a core package with this environment"
         near, _ = compare(self.candidates[0], self.environment, self.matrix)
         reasons = limits(near, self.environment, self.matrix)
         reasons += [
@@ -290,11 +302,6 @@ class Advisor:
             if each.package in self.options.keep
         ]
         return f"the nearest set is {near.id}: {'; '.join(reasons) or 'going to it leaves errors'}"
-
-
-def _same(one: Advice, other: Advice) -> bool:
-    mine, its = one.suggestion, other.suggestion
-    return (mine.changes, mine.settings) == (its.changes, its.settings)
 
 
 def _curable(hit: Hit) -> bool:
@@ -393,10 +400,10 @@ def command(environment: Environment, changes: Iterable[Change]) -> str:
     wanted = " ".join(
         f"'{change.package}=={change.after}'" for change in changes if change.after is not None
     )
-    python = _quoted(environment.executable or "python")
+    python = _quoted(environment.executable) if environment.executable else ""
     if environment.installer == "uv":
-        return f"uv pip install --python {python} {wanted}"
-    return f"{python} -m pip install {wanted}"
+        return f"uv pip install --python {python} {wanted}" if python else f"uv pip install {wanted}"
+    return f"{python or 'python'} -m pip install {wanted}"
 
 
 def _quoted(path: str) -> str:

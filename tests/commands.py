@@ -12,14 +12,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "envcheck" / "examples" / "moe-llava"
 COMMAND = (sys.executable, "-m", "envcheck")
-_INHERITED = ("PATH", "HOME", "XDG_CACHE_HOME", "SYSTEMROOT", "COVERAGE_PROCESS_START")
+_INHERITED = ("PATH", "HOME", "XDG_CACHE_HOME", "SYSTEMROOT")
 
 
 def environ(**more: str) -> dict[str, str]:
     """
     Return environment variables without those that would steer a check.
     """
-    kept = {key: value for key, value in os.environ.items() if key in _INHERITED}
+    # COV…: so that what runs in these processes counts as covered.
+    kept = {key: value for key, value in os.environ.items() if key in _INHERITED or key.startswith("COV")}
     return {**kept, "PYTHONPATH": "", **more}
 
 

@@ -52,7 +52,12 @@ def near(environment: Environment, matrix: Matrix, project: str | None = None) -
     ("pins", "python", "set_", "exact", "differs"),
     [
         pytest.param(
-            ["torch==2.0.1", "transformers==4.31.0", "accelerate==0.21.0"], None, "llava@1", True, [], id="exact"
+            ["torch==2.0.1", "transformers==4.31.0", "accelerate==0.21.0"],
+            None,
+            "llava@1",
+            True,
+            [],
+            id="exact",
         ),
         pytest.param(
             ["torch==2.0.1+cu118", "transformers==4.31.0", "accelerate==0.21.0", "numpy==1.26.4"],
@@ -95,10 +100,20 @@ def near(environment: Environment, matrix: Matrix, project: str | None = None) -
             id="it says nothing of a core package",
         ),
         pytest.param(
-            ["torch==2.1.2", "transformers==4.37.2", "accelerate==0.21.0"], "3.7", "llava@2", False, [], id="for another python"
+            ["torch==2.1.2", "transformers==4.37.2", "accelerate==0.21.0"],
+            "3.7",
+            "llava@2",
+            False,
+            [],
+            id="for another python",
         ),
         pytest.param(
-            ["torch==2.1.2", "transformers==4.37.2", "accelerate==0.21.0"], "3.8.1", "llava@2", True, [], id="for this python"
+            ["torch==2.1.2", "transformers==4.37.2", "accelerate==0.21.0"],
+            "3.8.1",
+            "llava@2",
+            True,
+            [],
+            id="for this python",
         ),
         pytest.param(
             ["torch==2.1.2", "transformers==4.37.2"],
@@ -129,6 +144,7 @@ def near(environment: Environment, matrix: Matrix, project: str | None = None) -
 def test_the_nearest_set_is_exact_only_if_it_vouches_for_everything(
     environment: MakeEnvironment,
     matrix: MakeMatrix,
+    *,
     pins: list[str],
     python: str | None,
     set_: str,
@@ -144,7 +160,9 @@ def test_the_nearest_set_is_exact_only_if_it_vouches_for_everything(
     "pins",
     [
         pytest.param(["torch==2.0.1"], id="one package in common"),
-        pytest.param(["torch==2.0.1", "transformers==4.46.0", "accelerate==1.0.0"], id="one of three"),
+        pytest.param(
+            ["torch==2.0.1", "transformers==4.46.0", "accelerate==1.0.0"], id="one of three"
+        ),
         pytest.param(["numpy==1.26.4", "timm==0.6.13"], id="nothing of the core"),
         pytest.param(["torch==1.13.1", "transformers==4.20.0"], id="nothing in common"),
     ],
@@ -198,7 +216,12 @@ def test_what_a_set_cannot_vouch_for_is_said(
 ) -> None:
     known = matrix(known_good=SETS)
     made = environment(
-        "torch==2.0.1", "transformers==4.37.0", "accelerate==0.21.0", "deepspeed==0.9.5", "peft==0.4.0", python="3.9"
+        "torch==2.0.1",
+        "transformers==4.37.0",
+        "accelerate==0.21.0",
+        "deepspeed==0.9.5",
+        "peft==0.4.0",
+        python="3.9",
     )
     found = near(made, known)
     assert found is not None
@@ -216,7 +239,9 @@ def test_an_exact_set_is_always_found_and_never_made_up(random: Random) -> None:
     sets = [
         {
             "id": f"p@{number}",
-            "packages": [f"{name}=={random.choice('123')}.0" for name in names if random.random() < 0.9],
+            "packages": [
+                f"{name}=={random.choice('123')}.0" for name in names if random.random() < 0.9
+            ],
             "evidence": [worlds.PUBLISHED],
         }
         for number in range(random.randint(1, 30))

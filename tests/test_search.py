@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import worlds
 
 from envcheck.audit import CHECKS
 from envcheck.search import MAY, MUST, SHOULD, Goal, Limit, Search
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 ERRORS = Goal(frozenset(), frozenset(), errors=True)
 
 
-def search(matrix: Matrix, environment: Environment, directions: str = "down up", **more: Any) -> Search:
+def search(
+    matrix: Matrix, environment: Environment, directions: str = "down up", **more: Any
+) -> Search:
     watches = [check.watch(matrix) for check in CHECKS]
     hits = [hit for check in CHECKS for hit in check.hits(environment, matrix)]
 
@@ -40,7 +43,9 @@ def moved(node: Node) -> dict[str, str]:
     return {name: str(packages[name].version) for name in sorted(node.picks)}
 
 
-def solve(matrix: Matrix, environment: Environment, directions: str = "down up", **more: Any) -> dict[str, str] | None:
+def solve(
+    matrix: Matrix, environment: Environment, directions: str = "down up", **more: Any
+) -> dict[str, str] | None:
     """Return what moves where; `None`: errors stay."""
     node, must = search(matrix, environment, directions, **more).run(ERRORS)
     return None if must else moved(node)
@@ -53,26 +58,56 @@ ONE = '- {id: trl/bad, packages: ["trl>=2,<4"]}'
     ("releases", "pin", "directions", "target"),
     [
         pytest.param("[1.0, 1.1, 2.0, 4.0]", "2.0", "down", "1.1", id="the nearest below"),
-        pytest.param("[1.0, 2.0, 3.0, 4.0, 4.0.1, 5.0]", "2.0", "up", "4.0.1", id="the last patch above"),
+        pytest.param(
+            "[1.0, 2.0, 3.0, 4.0, 4.0.1, 5.0]", "2.0", "up", "4.0.1", id="the last patch above"
+        ),
         pytest.param("[1.0, 2.0, 4.0]", "2.0", "down up", "1.0", id="down first"),
         pytest.param("[1.0, 2.0, 4.0]", "2.0", "up down", "4.0", id="up first"),
         pytest.param("[1.0, 2.0, 3.0, 3.1, 4.0]", "2.0", "up down", "1.0", id="nearer counts more"),
         pytest.param("[1.0, 2.0]", "2.0", "up", None, id="nothing above"),
         pytest.param("[2.0, 4.0]", "2.0", "down", None, id="nothing below"),
-        pytest.param("[1.0, {version: '1.1', yanked: broken}, 2.0]", "2.0", "down", "1.0", id="not a yanked one"),
+        pytest.param(
+            "[1.0, {version: '1.1', yanked: broken}, 2.0]",
+            "2.0",
+            "down",
+            "1.0",
+            id="not a yanked one",
+        ),
         pytest.param("[1.0, 1.1rc1, 2.0]", "2.0", "down", "1.0", id="not a candidate"),
-        pytest.param("[1.0, 1.1rc1, 3.0rc1]", "3.0rc1", "down", "1.1rc1", id="a candidate after a candidate"),
+        pytest.param(
+            "[1.0, 1.1rc1, 3.0rc1]", "3.0rc1", "down", "1.1rc1", id="a candidate after a candidate"
+        ),
         pytest.param("[1.0, 1.1.post1, 2.0]", "2.0", "down", "1.1.post1", id="a post release"),
-        pytest.param("[1.0, {version: '1.1', python: '>=3.12'}, 2.0]", "2.0", "down", "1.0", id="for this python"),
-        pytest.param("[1.0, {version: '1.1', python: ''}, 2.0]", "2.0", "down", "1.1", id="for any python"),
-        pytest.param("[1.0, 2.0, 2.1, 4.0]", "2.0+cu118", "down", "1.0", id="a local label is no release below"),
+        pytest.param(
+            "[1.0, {version: '1.1', python: '>=3.12'}, 2.0]",
+            "2.0",
+            "down",
+            "1.0",
+            id="for this python",
+        ),
+        pytest.param(
+            "[1.0, {version: '1.1', python: ''}, 2.0]", "2.0", "down", "1.1", id="for any python"
+        ),
+        pytest.param(
+            "[1.0, 2.0, 2.1, 4.0]",
+            "2.0+cu118",
+            "down",
+            "1.0",
+            id="a local label is no release below",
+        ),
         pytest.param("[1.0, 2.0, 4.0]", "2.0+cu118", "up", "4.0", id="nor one above"),
         pytest.param("[1.0, 2.0, 4.0]", "3.0.dev0", "up", "4.0", id="from a working copy"),
         pytest.param("[]", "2.0", "down up", None, id="no known releases"),
     ],
 )
 def test_a_package_moves_to_the_nearest_release_that_helps(
-    environment: MakeEnvironment, matrix: MakeMatrix, releases: str, pin: str, directions: str, target: str | None
+    environment: MakeEnvironment,
+    matrix: MakeMatrix,
+    *,
+    releases: str,
+    pin: str,
+    directions: str,
+    target: str | None,
 ) -> None:
     known = matrix(ONE, releases=f"trl: {releases}" if releases != "[]" else "")
     made = environment(f"trl=={pin}", python="3.10")
@@ -97,15 +132,35 @@ tokenizers: [0.19.1, 0.20.3]
     ("directions", "keep", "moves"),
     [
         pytest.param("up", [], {"accelerate": "0.34.2"}, id="up"),
-        pytest.param("down", [], {"transformers": "4.44.2", "tokenizers": "0.19.1"}, id="down, with what it needs"),
+        pytest.param(
+            "down",
+            [],
+            {"transformers": "4.44.2", "tokenizers": "0.19.1"},
+            id="down, with what it needs",
+        ),
         pytest.param("down up", [], {"accelerate": "0.34.2"}, id="one package is less than two"),
-        pytest.param("down up", ["accelerate"], {"transformers": "4.44.2", "tokenizers": "0.19.1"}, id="one is kept"),
+        pytest.param(
+            "down up",
+            ["accelerate"],
+            {"transformers": "4.44.2", "tokenizers": "0.19.1"},
+            id="one is kept",
+        ),
         pytest.param("down up", ["accelerate", "transformers"], None, id="both are kept"),
-        pytest.param("down up", ["accelerate", "tokenizers"], {"transformers": "4.44.2"}, id="a cap has to give way"),
+        pytest.param(
+            "down up",
+            ["accelerate", "tokenizers"],
+            {"transformers": "4.44.2"},
+            id="a cap has to give way",
+        ),
     ],
 )
 def test_what_a_release_requires_comes_along(
-    environment: MakeEnvironment, matrix: MakeMatrix, directions: str, keep: list[str], moves: dict[str, str] | None
+    environment: MakeEnvironment,
+    matrix: MakeMatrix,
+    *,
+    directions: str,
+    keep: list[str],
+    moves: dict[str, str] | None,
 ) -> None:
     made = environment("transformers==4.46.3", "accelerate==0.33.0", "tokenizers==0.20.3")
     known = matrix(PAIR, releases=STACK)
@@ -154,7 +209,8 @@ def test_what_an_entry_says_of_a_package_that_is_installed_counts_too(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
     known = matrix(
-        ONE + """
+        ONE
+        + """
 - {id: peft/bad, packages: ["peft>=0.6", trl]}
 - {id: numpy/bad, packages: ["numpy<2", "peft<0.6"]}
 """,
@@ -241,12 +297,24 @@ trl:
         pytest.param(">=2,<4", "2.0", False, "1.2", id="two years at most"),
         pytest.param(">=1.2,<4", "2.0", False, None, id="not a day more"),
         pytest.param(">=1.2,<4", "2.0", True, "1.1", id="unless it must be"),
-        pytest.param(">=2,<4", "2.5", False, "1.2", id="a release that isn't listed is as old as the one before"),
+        pytest.param(
+            ">=2,<4",
+            "2.5",
+            False,
+            "1.2",
+            id="a release that isn't listed is as old as the one before",
+        ),
         pytest.param(">=1.1,<4", "3.1", False, "1.0", id="of unknown date"),
     ],
 )
 def test_nobody_goes_back_for_more_than_two_years(
-    environment: MakeEnvironment, matrix: MakeMatrix, bad: str, pin: str, far: bool, target: str | None
+    environment: MakeEnvironment,
+    matrix: MakeMatrix,
+    *,
+    bad: str,
+    pin: str,
+    far: bool,
+    target: str | None,
 ) -> None:
     known = matrix(f'- {{id: trl/bad, packages: ["trl{bad}"]}}', releases=OLD)
     found = solve(known, environment(f"trl=={pin}"), "down", far=far)
@@ -302,7 +370,9 @@ def test_what_must_hold_beside_is_where_the_search_begins(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
     known = matrix(PAIR, releases=STACK)
-    made = environment("transformers==4.46.3", "accelerate==0.33.0", "tokenizers==0.20.3", "timm==0.9")
+    made = environment(
+        "transformers==4.46.3", "accelerate==0.33.0", "tokenizers==0.20.3", "timm==0.9"
+    )
     name: Any = "transformers"
     node, must = search(known, made).run(ERRORS, [Limit(name, "in", "==4.44.2")])
     assert (moved(node), must) == ({"transformers": "4.44.2", "tokenizers": "0.19.1"}, 0)
@@ -346,14 +416,22 @@ tokenizers: ["1.0", "3.0"]
         pytest.param("error", "x/new", True, MUST, id="an error"),
         pytest.param("error", "x/old", False, MUST, id="an error where there was none"),
         pytest.param("warning", "x/new", True, SHOULD, id="a new warning beside errors"),
-        pytest.param("warning", "x/new", False, MUST, id="a new warning where there are only warnings"),
+        pytest.param(
+            "warning", "x/new", False, MUST, id="a new warning where there are only warnings"
+        ),
         pytest.param("warning", "x/old", True, MAY, id="a warning there was"),
         pytest.param("warning", "x/goal", False, SHOULD, id="a warning that is to be removed"),
         pytest.param("info", "x/goal", False, MAY, id="what is worth knowing"),
     ],
 )
 def test_errors_must_go_and_nothing_may_get_worse(
-    environment: MakeEnvironment, matrix: MakeMatrix, severity: str, identifier: str, errors: bool, level: int
+    environment: MakeEnvironment,
+    matrix: MakeMatrix,
+    *,
+    severity: str,
+    identifier: str,
+    errors: bool,
+    level: int,
 ) -> None:
     known = matrix(ONE)
     (hit,) = search(known, environment("trl==2.0")).root.hits
@@ -378,7 +456,11 @@ def test_of_warnings_those_go_that_can_without_a_new_one(
     alone = environment("trl==2.0", "peft==2.0")
     assert moved(search(known, alone).run(goal)[0]) == {"trl": "1.0", "peft": "1.0"}
     beside = environment("trl==2.0", "peft==2.0", "torch==2.0")
-    assert moved(search(known, beside).run(goal)[0]) == {"trl": "1.0", "peft": "1.0", "torch": "1.0"}
+    assert moved(search(known, beside).run(goal)[0]) == {
+        "trl": "1.0",
+        "peft": "1.0",
+        "torch": "1.0",
+    }
     kept = search(known, beside, keep=frozenset({"torch"}))
     assert moved(kept.run(goal)[0]) == {"trl": "1.0"}
 
@@ -400,8 +482,15 @@ def test_a_warning_is_worth_only_what_its_entry_recommends(
     [
         pytest.param("trl: [1.0, 2.0]", ["trl"], "trl is to be kept", id="kept"),
         pytest.param("peft: [1.0]", [], "no releases of trl are known", id="no releases"),
-        pytest.param("trl: [2.0, 3.0]", [], "no other release of trl for Python 3.10 is free of it", id="none is free"),
-        pytest.param("trl: [2.0, 5.0]", [], "with another trl something else fails", id="something else"),
+        pytest.param(
+            "trl: [2.0, 3.0]",
+            [],
+            "no other release of trl for Python 3.10 is free of it",
+            id="none is free",
+        ),
+        pytest.param(
+            "trl: [2.0, 5.0]", [], "with another trl something else fails", id="something else"
+        ),
     ],
 )
 def test_why_nothing_helps_is_said(
@@ -419,7 +508,7 @@ def test_why_nothing_helps_names_the_requirement_and_what_else_is_advised(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
     known = matrix(
-        '- {id: peft/bad, packages: [peft], fixes: [{advice: Pass eager.}, {packages: [peft==0]}]}',
+        "- {id: peft/bad, packages: [peft], fixes: [{advice: Pass eager.}, {packages: [peft==0]}]}",
         releases="""
 transformers:
   - {version: "1.0", requires: ["tokenizers>=2"]}
@@ -442,7 +531,8 @@ def test_nothing_helps_against_what_is_odd(
 ) -> None:
     from envcheck.model import Oddity
 
-    made = environment("trl==2.0", oddities=(Oddity("duplicate", "trl", "twice", ("trl",)),))  # type: ignore[arg-type]
+    oddity = Oddity("duplicate", "trl", "twice", worlds.names("trl"))
+    made = environment("trl==2.0", oddities=(oddity,))
     known = matrix(releases="trl: [1.0, 2.0]")
     ids = frozenset({"environment/duplicate"})
     found = search(known, made)

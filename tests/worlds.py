@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from envcheck import versions
 from envcheck.matrix import Matrix
 from envcheck.matrix.index import Index, build
-from envcheck.matrix.load import Content
+from envcheck.matrix.load import Content, Place
 from envcheck.model import Environment, Package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from random import Random
+
+    from packaging.utils import NormalizedName
 
     from envcheck.model import Suggestion
 
@@ -23,7 +25,9 @@ EVIDENCE = "https://example.org/thread"
 PUBLISHED = {"kind": "published", "url": EVIDENCE, "date": "2026-01-02"}
 
 
-def environment(*pins: str, python: str | None = None, complete: bool = False, **facts: Any) -> Environment:
+def environment(
+    *pins: str, python: str | None = None, complete: bool = False, **facts: Any
+) -> Environment:
     """
     Make an environment from `name==version`; a name alone is installed in an unknown version.
 
@@ -68,6 +72,13 @@ def changed(before: Environment, suggestion: Suggestion) -> Environment:
     return after
 
 
+def names(*texts: str) -> tuple[NormalizedName, ...]:
+    """
+    Return names in their normal form.
+    """
+    return tuple(map(versions.normalize, texts))
+
+
 def entry(identifier: str, *packages: str, severity: str = "error", **more: Any) -> dict[str, Any]:
     """
     Make a known-bad entry; underscores in keywords are dashes in its keys.
@@ -107,7 +118,7 @@ def compiled(
         entries=known,
         projects=sets,
         releases={name: [dict(each) for each in rows] for name, rows in (releases or {}).items()},
-        places={identifier: ("made-up.yaml", 1) for identifier in ids},
+        places=dict.fromkeys(ids, Place("made-up.yaml", 1)),
     )
     return Matrix([Index(io.BytesIO(build(content)), "made up")])
 
@@ -129,7 +140,8 @@ def world(random: Random, *, packages: int = 4, most: int = 5) -> tuple[Matrix, 
     names = NAMES[:packages]
     numbers = {name: _versions(random, most) for name in names}
     releases = {
-        name: [_release(random, name, version, numbers) for version in numbers[name]] for name in names
+        name: [_release(random, name, version, numbers) for version in numbers[name]]
+        for name in names
     }
     entries = [_entry(random, number, numbers) for number in range(random.randint(0, packages + 1))]
     matrix = compiled(entries, releases)
@@ -158,12 +170,16 @@ def _versions(random: Random, most: int) -> list[str]:
     return found
 
 
-def _release(random: Random, name: str, version: str, numbers: Mapping[str, list[str]]) -> dict[str, Any]:
+def _release(
+    random: Random, name: str, version: str, numbers: Mapping[str, list[str]]
+) -> dict[str, Any]:
     others = [other for other in numbers if other != name]
     requires = []
     for other in others:
         if random.random() < 0.3:
-            marker = random.choice(("", "", "", '; python_version < "3.10"', '; sys_platform == "linux"'))
+            marker = random.choice(
+                ("", "", "", '; python_version < "3.10"', '; sys_platform == "linux"')
+            )
             requires.append(f"{other}{_specifier(random, numbers[other])}{marker}")
     more: dict[str, Any] = {}
     if random.random() < 0.1:
@@ -175,7 +191,15 @@ def _release(random: Random, name: str, version: str, numbers: Mapping[str, list
 
 def _specifier(random: Random, numbers: list[str]) -> str:
     one, other = sorted((random.choice(numbers), random.choice(numbers)), key=numbers.index)
-    forms = (f">={one}", f"<={other}", f">={one},<={other}", f"=={one}", f"!={one}", f"<{other}", "")
+    forms = (
+        f">={one}",
+        f"<={other}",
+        f">={one},<={other}",
+        f"=={one}",
+        f"!={one}",
+        f"<{other}",
+        "",
+    )
     return random.choice(forms)
 
 

@@ -20,7 +20,7 @@ STATUSES: Final = ("hits", "may-hit", "unknown", "misses")
 """In the order in which a person should look: the facts hold here; some of them aren't known; the versions
 of its packages aren't known; they are others."""
 _FULL: Final = 4
-"Entries known by nothing but the shape of the curve that are shown where no version is known."
+"Entries that are shown where only the shape of the curve speaks for them, and their versions are not known."
 
 
 class Explanation(NamedTuple):
@@ -102,7 +102,7 @@ def answer(
         if (matched := tuple(_matched(identifier, record, said)))
     ]
     found.sort(key=_order)
-    shown, others = _selected(found)
+    shown, others = _selected(found, here=environment is not None)
     suggestion = _suggestion(shown, report)
     return Answer(
         origin=origin,
@@ -198,12 +198,14 @@ def _order(explanation: Explanation) -> tuple[int, bool, int, int, str]:
     )
 
 
-def _selected(found: list[Explanation]) -> tuple[list[Explanation], list[Explanation]]:
+def _selected(
+    found: list[Explanation], *, here: bool
+) -> tuple[list[Explanation], list[Explanation]]:
     """
     Choose what is worth a person's time.
 
-    An entry of other versions counts only by an error text that no entry of these versions has; where
-    no version is known, the curve alone speaks for a few entries only.
+    An entry of other versions counts only by an error text that no entry of these versions has; what isn't
+    known to hold and has only the curve to speak for it is shown a few times.
     """
     explained = {
         text
@@ -214,15 +216,14 @@ def _selected(found: list[Explanation]) -> tuple[list[Explanation], list[Explana
     }
     shown: list[Explanation] = []
     others: list[Explanation] = []
-    by_curve = 0
+    vague = 0
     for each in found:
         texts = {text for text in each.matched if text.startswith("error: ")}
-        if each.status in {"hits", "may-hit"}:
+        possible = each.status == "may-hit" or (each.status == "unknown" and not here)
+        if each.status == "hits" or (texts and (each.status == "may-hit" or not texts <= explained)):
             shown.append(each)
-        elif texts and not texts <= explained:
-            shown.append(each)
-        elif not texts and each.status == "unknown" and by_curve < _FULL:
-            by_curve += 1
+        elif possible and not texts and (vague < _FULL or each.severity == "error"):
+            vague += 1
             shown.append(each)
         else:
             others.append(each)
@@ -231,7 +232,7 @@ def _selected(found: list[Explanation]) -> tuple[list[Explanation], list[Explana
 
 def _suggestion(shown: Iterable[Explanation], report: Report | None) -> Suggestion | None:
     """Return the change that removes what explains the log, as a check suggests it."""
-    ids = {each.id for each in shown if each.status in {"hits", "may-hit"}}
+    ids = {each.id for each in shown if each.status == "hits"}
     for suggestion in report.suggestions if report else ():
         if ids & set(suggestion.resolves) and suggestion.command:
             return suggestion

@@ -60,6 +60,8 @@ class Errors:
     def __init__(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         self._texts = tuple(texts(records))
         self._seen: dict[tuple[str, str], list[int]] = {}
+        self._ordinary: set[tuple[str, str]] = set()
+        "Texts that were only seen where a loss scaler leaves out a step, which sound runs do too."
         self._exceptions: dict[tuple[bytes, bytes], list[int]] = {}
         self._traceback = False
 
@@ -77,12 +79,15 @@ class Errors:
         key = (text.entry, text.text)
 
         def look(line: bytes, where: Where) -> None:
-            if matches(text, line):
-                found = self._seen.get(key)
-                if found is None:
-                    self._seen[key] = [where.line(), 1]
-                else:
-                    found[1] += 1
+            if not matches(text, line):
+                return
+            if b"OVERFLOW!" not in line:
+                self._ordinary.discard(key)
+            elif key not in self._seen:
+                self._ordinary.add(key)
+            found = self._seen.setdefault(key, [0, 0])
+            found[0] = found[0] or where.line()
+            found[1] += 1
 
         return look
 
@@ -102,13 +107,17 @@ class Errors:
         elif len(self._exceptions) < _KEPT:
             self._exceptions[key] = [where.line(), 1]
 
-    def seen(self) -> dict[str, list[Seen]]:
+    def seen(self, *, ordinary: bool) -> dict[str, list[Seen]]:
         """
         Return the error texts in the log, by entry.
+
+        Args:
+            ordinary: Also those that sound runs have too.
         """
         found: dict[str, list[Seen]] = {}
-        for (entry, text), (line, count) in self._seen.items():
-            found.setdefault(entry, []).append(Seen(text, line, count))
+        for key, (line, count) in self._seen.items():
+            if ordinary or key not in self._ordinary:
+                found.setdefault(key[0], []).append(Seen(key[1], line, count))
         return found
 
     def exceptions(self) -> list[Seen]:

@@ -32,6 +32,8 @@ _LISTABLE: Final = frozenset(
     "accelerate bitsandbytes datasets deepspeed huggingface-hub llamafactory numpy peft safetensors tokenizers "
     "torch transformers triton trl vllm".split()
 )
+_INFINITE: Final = re.compile(rb"(:\s*-?)inf\b")
+"As DeepSpeed's own encoder writes it; `steps_per_print` is that under a trainer."
 _PYTHON: Final = re.compile(rb"/python(3\.\d{1,2})/(?:site|dist)-packages/")
 _SIGNAL: Final = re.compile(
     rb"exits with return code = -(\d{1,3})\b|Signal (\d{1,3}) \(SIG[A-Z]{1,12}\) received|exitcode\s*: -(\d{1,3})\b"
@@ -131,6 +133,7 @@ class Events:
         yield b"transformersversion", self._transformers
         yield b"version", self._listed
         yield b"printjson", self._configuration
+        yield b"printuserconfigjson", self._configuration
         yield b"exitswithreturncode", self._signal
         yield b"received", self._signal
         yield b"exitcode", self._signal
@@ -201,7 +204,7 @@ class Events:
         if done:
             self._shapes().grab = None
             try:
-                config = json.loads(self._text)
+                config = json.loads(_INFINITE.sub(rb"\1Infinity", self._text))
             except (ValueError, RecursionError):
                 return
             self.config = config

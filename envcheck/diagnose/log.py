@@ -128,6 +128,7 @@ class Log:
         known = {each.id for each in found}
         found += [each for each in proofs.of_log(self._events) if each.id not in known]
         found.sort(key=lambda each: (("error", "warning", "info").index(each.severity), each.line))
+        skipping = not {each.id for each in found}.isdisjoint({"overflow-loop", "skipped-steps"})
         exceptions = self._errors.exceptions()
         styles = sorted(self._styles.styles.items(), key=lambda pair: -pair[1])
         return Said(
@@ -142,7 +143,9 @@ class Log:
             last=self._run.last,
             proofs=tuple(found),
             earlier=tuple(self._earlier),
-            texts={entry: tuple(seen) for entry, seen in self._errors.seen().items()},
+            texts={
+                entry: tuple(seen) for entry, seen in self._errors.seen(ordinary=skipping).items()
+            },
             exceptions=tuple(each for each in exceptions if each.line > self._last_line),
             survived=tuple(each for each in exceptions if each.line <= self._last_line),
             versions=dict(self._events.versions),

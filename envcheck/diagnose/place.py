@@ -24,7 +24,7 @@ _TORCH: Final = versions.normalize("torch")
 
 def environment(options: CheckOptions, matrix: Matrix) -> Environment | None:
     """
-    Read the environment that the options name; `None`: none is named, and nothing of the active one is known.
+    Read the environment that the options name; `None`: none is named, and nothing can train in the active one.
 
     Raises:
         SourceError: The one that is named can't be read.
@@ -37,7 +37,7 @@ def environment(options: CheckOptions, matrix: Matrix) -> Environment | None:
         if named or options.deepspeed_config or options.model_config:
             raise
         return None
-    return found if found.packages or named else None
+    return found if named or _TORCH in found.packages or not found.complete else None
 
 
 def corrected(

@@ -60,7 +60,8 @@ def rows(answer: Answer, *, width: int = WIDTH) -> Iterator[Row]:
         yield ()
         count = len(answer.others)
         ids = ", ".join(answer.others[:_SHOWN]) + (" and more" if count > _SHOWN else "")
-        text = f"{count} more {'entries have' if count > 1 else 'entry has'} these symptoms with other versions: {ids}"
+        here = "of other versions or parts" if answer.environment else "too"
+        text = f"{count} more {'entries have' if count > 1 else 'entry has'} these symptoms, {here}: {ids}"
         yield from wrapped(_INDENT, text, width, style="label")
     yield from _advice(answer, width)
     yield ()
@@ -86,7 +87,7 @@ def _read(answer: Answer) -> str:
 def _against(answer: Answer) -> str:
     environment = answer.environment
     if environment is None:
-        return "no environment: name one with --python, --path or --from to see which entries hold there"
+        return "no environment: name it with --python, --path or --from to see what holds there"
     shown = ("transformers", "accelerate", "deepspeed", "torch", "trl", "peft")
     packages = {str(name): package for name, package in environment.packages.items()}
     parts = [environment.origin]
@@ -138,12 +139,16 @@ def _explanation(each: Explanation, width: int) -> Iterator[Row]:
     yield from wrapped(_INDENT, f"{_STATUS[each.status]}: {detail}", width)
     if each.verify:
         yield from wrapped(_INDENT, f"verify: {each.verify}", width, style="verify")
-    for text in each.matched:
-        kind, _, words = text.partition(": ")
-        place = f" (line {each.line})" if kind == "error" and each.line else ""
-        yield from wrapped(_INDENT, f"symptom: {clip(words, _TEXT)}{place}", width)
-    if each.status != "misses":
+    curve = [text.partition(": ")[2] for text in each.matched if text.startswith("loss: ")]
+    texts = [text.partition(": ")[2] for text in each.matched if text.startswith("error: ")]
+    if texts:
+        more = f", and {len(texts) - 1} more" if len(texts) > 1 else ""
+        yield from wrapped(_INDENT, f"in line {each.line}: {clip(texts[0], _TEXT)}{more}", width)
+    if curve:
+        yield from wrapped(_INDENT, f"symptoms: {', '.join(curve)}", width)
+    if each.status == "hits" or (each.status != "misses" and each.severity == "error"):
         yield from wrapped(_INDENT, each.why, width)
+    if each.status != "misses":
         for url in each.evidence[:1]:
             yield ((_INDENT, ""), (visible(url), "link"))
     yield ((_INDENT, ""), (visible(each.id), "id"))
@@ -156,6 +161,7 @@ def _advice(answer: Answer, width: int) -> Iterator[Row]:
         for number, text in enumerate(answer.first, 1):
             yield from wrapped(f"  {number}. ", text, width, head_style="label")
         if answer.command:
+            yield (("     The change of versions that `envcheck check` suggests:", "label"),)
             yield (("     ", ""), (answer.command, "command"))
     left = [text for text in answer.experiments if text not in answer.first]
     if left:
@@ -180,16 +186,30 @@ def _verdict(answer: Answer) -> Row:
         parts = [f"something was wrong in an earlier run ({said.earlier[-1][1][0].id})"]
     if not parts:
         parts = [answer.explanations[0].title]
-    for statuses, words in ((("hits",), "here"), (("may-hit",), "possibly here")):
-        count = sum(1 for each in answer.explanations if each.status in statuses)
-        if count:
-            parts.append(f"{count} {'entries explain' if count > 1 else 'entry explains'} it {words}")
-    if len(parts) == 1:
-        parts.append("no entry is known to explain it here")
+    parts.append(_explained(answer))
     return (("found", "known-bad"), (f": {visible('; '.join(parts))}", ""))
 
 
+def _explained(answer: Answer) -> str:
+    """Say in a few words which entries explain it."""
+    counts = {status: sum(1 for each in answer.explanations if each.status == status) for status in _STATUS}
+    parts = [
+        f"{counts[status]} {'entries explain' if counts[status] > 1 else 'entry explains'} it {words}"
+        for status, words in (("hits", "here"), ("may-hit", "possibly here"))
+        if counts[status]
+    ]
+    if parts:
+        return ", ".join(parts)
+    if answer.environment is None and counts["unknown"]:
+        return f"{_number(counts['unknown'], 'entry')} may explain it: name the environment"
+    if counts["unknown"] or counts["misses"]:
+        return "the entries that know it do not hold here, as far as is known"
+    return "no entry is known to explain it"
+
+
 def _number(count: int, word: str) -> str:
+    if word.endswith("y") and count != 1:
+        word = f"{word[:-1]}ie"
     return f"{count} {word}{'s' if count != 1 else ''}"
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from envcheck import versions
-from envcheck.matrix.strict_yaml import Node, Problem, quoted
+from envcheck.matrix.strict_yaml import Node, quoted
+from envcheck.matrix.texts import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

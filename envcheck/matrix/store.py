@@ -20,8 +20,8 @@ from envcheck.matrix.index import FORMAT, Index
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from envcheck.matrix.load import Content, File
-    from envcheck.matrix.strict_yaml import Problem
+    from envcheck.matrix.load import Content
+    from envcheck.matrix.texts import File, Problem
 
 BUILT_IN: Final = "built-in"
 INDEX_NAME: Final = "index.json"
@@ -78,7 +78,7 @@ def _compiled(path: str, name: str) -> Index:
     from hashlib import blake2b
 
     from envcheck.matrix import cache
-    from envcheck.matrix.load import parse, read
+    from envcheck.matrix.texts import read
 
     files, problems = read(path)
     where = os.path.abspath(path).encode(errors="surrogateescape")
@@ -86,6 +86,8 @@ def _compiled(path: str, name: str) -> Index:
     stamp = _stamp(files)
     data = None if problems else cache.load(key, stamp)
     if data is None:
+        from envcheck.matrix.load import parse  # and with it YAML
+
         content, more = parse(files, path)
         data = _build(content, problems + more)
         cache.save(key, stamp, data)

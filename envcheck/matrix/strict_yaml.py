@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from envcheck.clean import clean
+from envcheck.matrix.texts import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,19 +33,6 @@ class Node(NamedTuple):
 
     value: str | list[Node] | dict[str, Node]
     line: int
-
-
-class Problem(NamedTuple):
-    """
-    One thing that is wrong with a file; `line` counts from 1.
-    """
-
-    file: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        return clean(f"{self.file}:{self.line}: {self.message}")
 
 
 def quoted(text: str) -> str:

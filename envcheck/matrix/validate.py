@@ -17,7 +17,8 @@ from envcheck.matrix import Matrix, clashes, witness
 from envcheck.matrix.index import Index, build
 from envcheck.matrix.load import Content, Place, load
 from envcheck.matrix.store import directory, open_matrix
-from envcheck.matrix.strict_yaml import Problem, quoted
+from envcheck.matrix.strict_yaml import quoted
+from envcheck.matrix.texts import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

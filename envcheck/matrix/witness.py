@@ -82,7 +82,8 @@ def value(key: str, specifier: str) -> str | None:
     Return what a specifier of Python, CUDA or a GPU admits, a usual one if it can be; `None`: nothing.
     """
     usual = [each for text in _USUAL[key] if (each := versions.version(text)) is not None]
-    fitting = (each for each in usual + around(specifier) if versions.contains(specifier, each))
+    usual += sorted(around(specifier), key=lambda each: each.is_prerelease)
+    fitting = (each for each in usual if versions.contains(specifier, each))
     return next(map(str, fitting), None)
 
 

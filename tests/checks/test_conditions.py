@@ -20,7 +20,9 @@ def outcome(path: str, *wanted: str, value: Any) -> bool | None:
     """Judge one setting, `section.key` being the only one there is."""
     section, _, key = path.partition(".")
     config = {section: {key: value} if key else value}
-    return judge({"deepspeed-config": {path: list(wanted)}}, environment(deepspeed_config=config)).holds
+    return judge(
+        {"deepspeed-config": {path: list(wanted)}}, environment(deepspeed_config=config)
+    ).holds
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,9 @@ def outcome(path: str, *wanted: str, value: Any) -> bool | None:
         pytest.param(["absent"], None, True, id="null is absent"),
         pytest.param(["present"], None, False, id="null is not present"),
         pytest.param(["a section"], {}, False, id="a section is no word"),
-        pytest.param(["!=cpu"], {"device": "cpu"}, True, id="a section is another thing than a word"),
+        pytest.param(
+            ["!=cpu"], {"device": "cpu"}, True, id="a section is another thing than a word"
+        ),
         pytest.param(["a list"], [1, 2], False, id="a list is no word"),
         pytest.param(["true"], "auto", None, id="auto is unknown"),
         pytest.param(["<=2"], "auto", None, id="auto compared is unknown"),
@@ -126,7 +130,9 @@ def test_what_is_not_there_is_absent_and_nothing_else(config: dict[str, Any]) ->
         pytest.param({"python": ">=3.12"}, {"python": "3.11.9"}, False, id="another python"),
         pytest.param({"python": "<3.12"}, {"python": "3.9.20"}, True, id="versions, not texts"),
         pytest.param({"python": ">=3.12"}, {}, None, id="unknown python"),
-        pytest.param({"python": ">=3.12"}, {"python": "nonsense"}, None, id="a python that is none"),
+        pytest.param(
+            {"python": ">=3.12"}, {"python": "nonsense"}, None, id="a python that is none"
+        ),
         pytest.param({"platform": ["win32"]}, {"platform": "win32"}, True, id="platform"),
         pytest.param({"platform": ["win32", "darwin"]}, {"platform": "darwin"}, True, id="either"),
         pytest.param({"platform": ["win32"]}, {"platform": "linux"}, False, id="another platform"),
@@ -142,7 +148,10 @@ def test_what_is_not_there_is_absent_and_nothing_else(config: dict[str, Any]) ->
         pytest.param({"model": {"moe": ["any"]}}, {"model": {"moe": "deepspeed"}}, True, id="moe"),
         pytest.param({"model": {"moe": ["any"]}}, {"model": {"moe": "absent"}}, False, id="no moe"),
         pytest.param(
-            {"model": {"moe": ["deepspeed"]}}, {"model": {"moe": "transformers"}}, False, id="other moe"
+            {"model": {"moe": ["deepspeed"]}},
+            {"model": {"moe": "transformers"}},
+            False,
+            id="other moe",
         ),
         pytest.param(
             {"model": {"moe": ["absent"]}}, {"model": {"moe": "absent"}}, True, id="moe absent"
@@ -243,16 +252,23 @@ def test_auto_says_that_the_trainer_decides() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
     max_leaves=4,
 )
 
 
 @given(
-    st.lists(st.sampled_from(["absent", "present", "true", "auto", "2", ">=2", "<1e3", "!=cpu"]), min_size=1),
+    st.lists(
+        st.sampled_from(["absent", "present", "true", "auto", "2", ">=2", "<1e3", "!=cpu"]),
+        min_size=1,
+    ),
     JSON,
 )
-def test_no_value_of_a_configuration_is_too_odd_to_be_judged(wanted: list[str], value: object) -> None:
+def test_no_value_of_a_configuration_is_too_odd_to_be_judged(
+    wanted: list[str], value: object
+) -> None:
     assert outcome("a.b", *wanted, value=value) in {True, False, None}
 
 
@@ -264,7 +280,13 @@ def test_a_value_is_either_absent_or_present(value: object) -> None:
 @given(st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9))
 def test_comparisons_agree_with_those_of_numbers(one: int, other: int) -> None:
     held = {operator: outcome("a.b", f"{operator}{other}", value=one) for operator in OPERATORS}
-    assert held == {">=": one >= other, "<=": one <= other, ">": one > other, "<": one < other, "!=": one != other}
+    assert held == {
+        ">=": one >= other,
+        "<=": one <= other,
+        ">": one > other,
+        "<": one < other,
+        "!=": one != other,
+    }
 
 
 OPERATORS = (">=", "<=", ">", "<", "!=")

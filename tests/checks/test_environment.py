@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import worlds
 
 from envcheck.checks import environment as check
 from envcheck.model import Oddity
@@ -19,20 +20,32 @@ if TYPE_CHECKING:
     ("oddity", "severity", "title"),
     [
         pytest.param(
-            Oddity("duplicate", "torch", "twice", ("torch",)),  # type: ignore[arg-type]
+            Oddity("duplicate", "torch", "twice", worlds.names("torch")),
             "warning",
             "torch is installed more than once",
             id="duplicate",
         ),
-        pytest.param(Oddity("shadowed", "numpy", ""), "warning", "numpy hides another installation", id="shadowed"),
-        pytest.param(Oddity("unreadable", "line 3", "no"), "warning", "line 3 can't be read", id="unreadable"),
+        pytest.param(
+            Oddity("shadowed", "numpy", ""),
+            "warning",
+            "numpy hides another installation",
+            id="shadowed",
+        ),
+        pytest.param(
+            Oddity("unreadable", "line 3", "no"), "warning", "line 3 can't be read", id="unreadable"
+        ),
         pytest.param(
             Oddity("leftover", "~orch", "x"),
             "info",
             "~orch is left over from an interrupted installation",
             id="leftover",
         ),
-        pytest.param(Oddity("unpinned", "line 4", "x"), "info", "line 4 names no exact version", id="unpinned"),
+        pytest.param(
+            Oddity("unpinned", "line 4", "x"),
+            "info",
+            "line 4 names no exact version",
+            id="unpinned",
+        ),
         pytest.param(Oddity("strange", "it", "x"), "info", "it is odd", id="of a later kind"),
     ],
 )
@@ -51,9 +64,12 @@ def test_what_was_odd_is_a_finding(
 def test_its_packages_have_the_versions_that_count(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
-    names = ("torch", "numpy", "peft", "gone")
+    names = worlds.names("torch", "numpy", "peft", "gone")
     made = environment(
-        "torch==2.0.1", "peft", oddities=(Oddity("duplicate", "x", "y", names),), untracked={"numpy": "1.0"}  # type: ignore[arg-type]
+        "torch==2.0.1",
+        "peft",
+        oddities=(Oddity("duplicate", "x", "y", names),),
+        untracked={"numpy": "1.0"},
     )
     known = matrix(releases="torch: [2.0.1]")
     (hit,) = check.hits(made, known)
@@ -64,9 +80,12 @@ def test_its_packages_have_the_versions_that_count(
 def test_another_version_changes_nothing_about_it(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
-    oddities = (Oddity("duplicate", "torch", "x", ("torch",)), Oddity("unreadable", "line 1", "y"))  # type: ignore[arg-type]
+    oddities = (
+        Oddity("duplicate", "torch", "x", worlds.names("torch")),
+        Oddity("unreadable", "line 1", "y"),
+    )
     made = environment("torch==2.0.1", "peft==0.4.0", oddities=oddities)
     known = matrix(releases="torch: [2.0.1]")
     again = check.watch(known)
-    assert [hit.id for hit in again(made, ["torch"])] == ["environment/duplicate"]
-    assert [*again(made, ["peft"])] == []
+    assert [hit.id for hit in again(made, worlds.names("torch"))] == ["environment/duplicate"]
+    assert [*again(made, worlds.names("peft"))] == []

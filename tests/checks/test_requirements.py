@@ -59,7 +59,11 @@ def found(environment: Environment, matrix: Matrix) -> list[Finding]:
         pytest.param(["transformers==4.37.2"], {}, id="not in the list"),
         pytest.param(["transformers==4.37.2", "tokenizers"], {}, id="of unknown version"),
         pytest.param(["transformers", "tokenizers==0.1"], {}, id="declared by who knows what"),
-        pytest.param(["transformers==4.41.0", "tokenizers==0.1"], {}, id="a release of which nothing is known"),
+        pytest.param(
+            ["transformers==4.41.0", "tokenizers==0.1"],
+            {},
+            id="a release of which nothing is known",
+        ),
         pytest.param(["transformers==4.38.0.dev0", "tokenizers==0.1"], {}, id="no release at all"),
         pytest.param(
             ["transformers==4.37.2+local", "tokenizers==0.13"],
@@ -90,7 +94,9 @@ def test_installed_metadata_counts_before_release_facts(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
     made = environment(
-        "transformers==4.37.2", "tokenizers==0.15.2", requires={"transformers": ["tokenizers>=0.19"]}
+        "transformers==4.37.2",
+        "tokenizers==0.15.2",
+        requires={"transformers": ["tokenizers>=0.19"]},
     )
     (finding,) = found(made, matrix(releases=RELEASES))
     assert finding.title == "transformers 4.37.2 requires tokenizers>=0.19, but 0.15.2 is installed"
@@ -108,9 +114,13 @@ def test_metadata_that_declares_nothing_counts_too(
 def test_a_package_of_unknown_version_can_still_declare(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
-    made = environment("transformers", "tokenizers==0.1", requires={"transformers": ["tokenizers>=1"]})
+    made = environment(
+        "transformers", "tokenizers==0.1", requires={"transformers": ["tokenizers>=1"]}
+    )
     (finding,) = found(made, matrix(releases=RELEASES))
-    assert finding.title.startswith("transformers (of unknown version) requires tokenizers>=1, but ")
+    assert finding.title.startswith(
+        "transformers (of unknown version) requires tokenizers>=1, but "
+    )
     assert finding.packages == {"transformers": None, "tokenizers": "0.1"}
 
 
@@ -131,15 +141,29 @@ def test_a_package_is_missing_only_where_everything_is_listed(
 @pytest.mark.parametrize(
     ("requires", "facts", "severity"),
     [
-        pytest.param('tokenizers>=1; python_version < "3.10"', {"python": "3.9.2"}, "error", id="applies"),
-        pytest.param('tokenizers>=1; python_version < "3.10"', {"python": "3.10"}, None, id="doesn't"),
+        pytest.param(
+            'tokenizers>=1; python_version < "3.10"', {"python": "3.9.2"}, "error", id="applies"
+        ),
+        pytest.param(
+            'tokenizers>=1; python_version < "3.10"', {"python": "3.10"}, None, id="doesn't"
+        ),
         pytest.param('tokenizers>=1; python_version < "3.10"', {}, "warning", id="who knows"),
-        pytest.param('tokenizers<0.1; python_version < "3.10"', {}, "info", id="who knows, and a cap"),
-        pytest.param('tokenizers>=1; sys_platform == "win32"', {"platform": "win32"}, "error", id="here"),
-        pytest.param('tokenizers>=1; sys_platform == "win32"', {"platform": "linux"}, None, id="elsewhere"),
-        pytest.param('tokenizers>=1; platform_system == "Linux"', {"platform": "linux"}, "error", id="system"),
+        pytest.param(
+            'tokenizers<0.1; python_version < "3.10"', {}, "info", id="who knows, and a cap"
+        ),
+        pytest.param(
+            'tokenizers>=1; sys_platform == "win32"', {"platform": "win32"}, "error", id="here"
+        ),
+        pytest.param(
+            'tokenizers>=1; sys_platform == "win32"', {"platform": "linux"}, None, id="elsewhere"
+        ),
+        pytest.param(
+            'tokenizers>=1; platform_system == "Linux"', {"platform": "linux"}, "error", id="system"
+        ),
         pytest.param('tokenizers>=1; extra == "torch"', {}, None, id="an extra"),
-        pytest.param("tokenizers>=1; extra == 'torch' and python_version > '3'", {}, None, id="an extra and"),
+        pytest.param(
+            "tokenizers>=1; extra == 'torch' and python_version > '3'", {}, None, id="an extra and"
+        ),
         pytest.param("tokenizers[testing]>=1", {}, "error", id="an extra of the other one"),
         pytest.param("tokenizers @ https://example.org/t.whl", {}, None, id="by address"),
         pytest.param("tokenizers>=1.0.*", {}, None, id="no valid specifier"),
@@ -148,7 +172,12 @@ def test_a_package_is_missing_only_where_everything_is_listed(
         pytest.param(f"tokenizers>=1; {DEEP}", {}, "warning", id="a marker of brackets"),
         pytest.param("Tokenizers (>=1)", {}, "error", id="an old spelling"),
         pytest.param("leaf-package>=1", {}, None, id="not tracked"),
-        pytest.param("extra-tokenizers>=1; python_version > '3'", {"python": "3.10"}, None, id="a name with extra"),
+        pytest.param(
+            "extra-tokenizers>=1; python_version > '3'",
+            {"python": "3.10"},
+            None,
+            id="a name with extra",
+        ),
         pytest.param("tokenizers===0.15.2", {}, None, id="arbitrary equality"),
         pytest.param("tokenizers", {}, None, id="any version"),
         pytest.param("tokenizers!=0.15.2", {}, "error", id="an exclusion"),

@@ -9,7 +9,8 @@ from knowledge import EVIDENCE, directory, entry, known_good, project, releases
 
 from envcheck.errors import MatrixError
 from envcheck.files import LIMIT
-from envcheck.matrix.load import load, read
+from envcheck.matrix.load import load
+from envcheck.matrix.texts import read
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envcheck.matrix import strict_yaml
-from envcheck.matrix.strict_yaml import Node, Problem, parse, quoted
+from envcheck.matrix.strict_yaml import Node, parse, quoted
+from envcheck.matrix.texts import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,96 @@
+"""
+The files of a matrix directory, read as text: enough to tell whether they have changed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final, NamedTuple
+
+from envcheck.clean import clean
+from envcheck.errors import MatrixError, SourceError
+from envcheck.files import read_text
+
+FOLDERS: Final = ("known-bad", "known-good", "releases")
+_SUFFIX: Final = ".yaml"
+
+
+class Problem(NamedTuple):
+    """
+    One thing that is wrong with a file; `line` counts from 1.
+    """
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return clean(f"{self.file}:{self.line}: {self.message}")
+
+
+class File(NamedTuple):
+    """
+    A file of a matrix directory, as text.
+    """
+
+    folder: str
+    "One of FOLDERS."
+    stem: str
+    "Its name without `.yaml`."
+    text: str
+
+    @property
+    def place(self) -> str:
+        """
+        Return its path within the directory, with `/` on every platform.
+        """
+        return f"{self.folder}/{self.stem}{_SUFFIX}"
+
+
+def read(directory: str) -> tuple[list[File], list[Problem]]:
+    """
+    Read the files of a matrix directory as text, and what can't be read.
+
+    Returns:
+        Files in the order of folders and names.
+
+    Raises:
+        MatrixError: There is no such directory, or nothing of a matrix in it.
+    """
+    found: list[File] = []
+    problems: list[Problem] = []
+    for folder in FOLDERS:
+        for name in _names(directory, folder):
+            path = os.path.join(directory, folder, name)
+            stem, suffix = os.path.splitext(name)
+            if suffix != _SUFFIX:
+                problems.append(Problem(path, 1, f"a matrix file must be named *{_SUFFIX}"))
+            elif os.path.exists(path) and not os.path.isfile(path):
+                problems.append(Problem(path, 1, "not a file (a folder, a pipe or a device)"))
+            else:
+                try:
+                    found.append(File(folder, stem, read_text(path, "file")))
+                except SourceError as error:
+                    problems.append(Problem(path, 1, str(error).replace(f" {clean(path)}", "")))
+    if not found and not problems:
+        expected = ", ".join(f"{folder}/*{_SUFFIX}" for folder in FOLDERS)
+        state = "holds no matrix" if os.path.isdir(directory) else "is no directory"
+        raise MatrixError((f"{clean(directory)}: {state} (expected {expected})",))
+    return found, problems
+
+
+def _names(directory: str, folder: str) -> list[str]:
+    path = os.path.join(directory, folder)
+    try:
+        names = sorted(os.listdir(path))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        if not os.path.isdir(directory):
+            return []
+        raise MatrixError((f"{clean(path)}: {clean(error.strerror or str(error))}",)) from error
+    return [
+        name
+        for name in names
+        if name.lower().endswith((_SUFFIX, ".yml")) and not name.startswith(".")
+    ]

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+from commands import envcheck
+
+from envcheck import lookup
+from envcheck.errors import UsageError
+from envcheck.matrix.store import open_matrix
+
+
+def test_every_entry_set_and_project_can_be_explained() -> None:
+    matrix = open_matrix()
+    for identifier in [*(each for each, _ in matrix.records()), *matrix.projects()][::25]:
+        shown = lookup.explain(identifier, [])
+
+        assert shown.endswith("\n")
+        assert all(line.isprintable() for line in shown.splitlines())
+
+
+def test_an_entry_is_explained_with_all_there_is() -> None:
+    shown = lookup.explain("deepspeed/overlap-comm-nan", [])
+
+    for expected in (
+        "deepspeed/overlap-comm-nan\n",
+        "severity     error, silent",
+        "versions     deepspeed>=0.12.4,<0.14.3",
+        "config       zero_optimization.overlap_comm: true",
+        "symptom      loss: zero-after-first-step",
+        "fix          DeepSpeed configuration: zero_optimization.overlap_comm = false",
+        "fix          deepspeed==0.12.3",
+        "boundary     ",
+        "evidence     https://github.com/deepspeedai/DeepSpeed/issues/5242",
+        "checked      2026-",
+    ):
+        assert expected in shown
+
+
+def test_a_set_is_explained_with_its_evidence() -> None:
+    shown = lookup.explain("moe-llava@2024-02-15", [])
+
+    assert "package      deepspeed==0.9.5" in shown
+    assert "run · 2026-11-24 · Python 3.10.13" in shown
+
+
+def test_a_project_is_explained_with_its_sets() -> None:
+    shown = lookup.explain("moe-llava", [])
+
+    assert shown.startswith("MoE-LLaVA\n")
+    assert "moe          deepspeed" in shown
+    assert "set          moe-llava@2023-12-28 (withdrawn)" in shown
+
+
+@pytest.mark.parametrize(
+    ("identifier", "hint"),
+    [
+        pytest.param("deepspeed/overlap-com-nan", "did you mean deepspeed/overlap-comm-nan", id="near"),
+        pytest.param("\x1b[31m", r"\x1b[31m: no such entry", id="hostile"),
+    ],
+)
+def test_an_id_that_is_none_is_told_with_what_is_near(identifier: str, hint: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        lookup.explain(identifier, [])
+
+    assert hint in str(raised.value)
+
+
+def test_lists_can_be_narrowed_down() -> None:
+    everything = lookup.listing("entries", []).splitlines()
+    silent = lookup.listing("entries", [], silent=True).splitlines()
+    about = lookup.listing("entries", [], package="DeepSpeed").splitlines()
+
+    assert everything == sorted(everything)
+    assert 40 <= len(silent) < len(everything)
+    assert all("silent]" in line for line in silent)
+    assert {line for line in everything if line.startswith("deepspeed/")} <= set(about)
+
+
+def test_sets_can_be_listed_by_project() -> None:
+    own = lookup.listing("sets", [], project="moe-llava").splitlines()
+
+    assert own[-1] == "moe-llava@2024-02-15"
+    assert "moe-llava@2023-12-28  (withdrawn)" in own
+    assert set(own) < set(lookup.listing("sets", []).splitlines())
+
+
+def test_projects_and_packages_can_be_listed() -> None:
+    assert "moe-llava" in lookup.listing("projects", []).splitlines()
+    assert {"torch", "deepspeed", "transformers"} <= set(lookup.listing("packages", []).splitlines())
+
+
+def test_what_cannot_be_listed_is_told() -> None:
+    with pytest.raises(UsageError, match="one of entries, sets, projects, packages"):
+        lookup.listing("nonsense", [])
+
+
+def test_the_commands_show_the_same() -> None:
+    assert envcheck("explain", "moe-llava").stdout == lookup.explain("moe-llava", [])
+    assert envcheck("list", "projects").stdout == lookup.listing("projects", [])
