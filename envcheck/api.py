@@ -89,9 +89,10 @@ def check(
         strict=strict,
     )
     known = open_matrix(options.matrix)
-    environment = (
-        run.read(options, known) if packages is None else _listed(packages, known, python_version)
-    )
+    if packages is None:
+        environment = run.read(options, known)
+    else:
+        environment = run.with_facts(_listed(packages, known, python_version), options)
     if isinstance(deepspeed_config, dict):
         environment = environment._replace(deepspeed_config=deepspeed_config)
     if isinstance(model_config, dict):

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from envcheck import __version__
+from envcheck.matrix.questions import QUESTIONS
 from envcheck.options import ABOUT, CheckOptions, default, flag
 
 app = typer.Typer(
@@ -255,14 +256,184 @@ def validate(
         list[str] | None,
         typer.Argument(metavar="[DIR]...", help="Matrix directories; none: the built-in one."),
     ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="text|json",
+            help="How problems are written.",
+            callback=_one_of(("text", "json")),
+        ),
+    ] = "text",
 ) -> Action:
     """
     Report every problem of a matrix, with file and line.
     """
-    from envcheck.matrix.validate import validate as validate_
+    from envcheck.matrix import command
 
-    def action() -> int:
-        text, problems = validate_(directories or [])
-        return _show(text, 2 if problems else 0)
+    return lambda: command.validate(directories or [], form)
 
-    return action
+
+@matrix_app.command()
+def schema(
+    folder: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[known-bad|known-good|releases]", help="Of which files; none: all."
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Write a file for each to this folder."),
+    ] = None,
+) -> Action:
+    """
+    Write JSON Schemas by which an editor completes and checks the files of a matrix.
+    """
+    from envcheck.matrix import command
+
+    return lambda: command.schema(folder, output)
+
+
+IntoOption = Annotated[
+    str | None,
+    typer.Option(
+        "--into", metavar="DIR", help="The matrix directory to write to; without it ./matrices."
+    ),
+]
+
+
+@matrix_app.command()
+def refresh(
+    packages: Annotated[list[str], typer.Argument(metavar="PACKAGE...")],
+    into: IntoOption = None,
+) -> Action:
+    """
+    Ask the package index what the releases of packages declare, and write releases/*.yaml.
+    """
+    from envcheck.matrix import command
+
+    return lambda: command.refresh(packages, into)
+
+
+def record(*, project: str, into: str, note: str, url: str, force: bool, **values: Any) -> Action:
+    """
+    Make this environment, which trained well, a known-good set of a project in a matrix of yours.
+
+    Exit codes: 0 recorded; 1 it is known to fail; 2, 3 as everywhere.
+    """
+    from envcheck.matrix import record as record_
+
+    about = record_.About(project, _today(), note, url, force)
+    return lambda: record_.record(_options(values), into, about)
+
+
+def new(*, into: str | None, **values: Any) -> Action:
+    """
+    Make an entry from a thread: asks for what isn't given, and appends it to known-bad/*.yaml.
+
+    Nothing is asked if all that is needed is given: --package, --title, --why, --evidence, and
+    --boundary where a package has versions.
+    """
+    from envcheck.matrix.new import new as new_
+    from envcheck.matrix.questions import NO, YES
+
+    given = {}
+    for question in QUESTIONS:
+        value = values[_parameter(question.key)]
+        if isinstance(value, bool):
+            value = YES if value else NO
+        if value is not None and value != []:
+            given[question.key] = [value] if isinstance(value, str) else list(value)
+    return lambda: _show(new_(given, into, _today()))
+
+
+def _today() -> str:
+    import datetime as dt
+
+    return dt.datetime.now().astimezone().date().isoformat()
+
+
+def _parameter(key: str) -> str:
+    return "answer_" + key.replace("-", "_")  # `with` alone is a keyword
+
+
+def _option(name: str, kind: Any, default: Any, *flags: str, **about: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, typer.Option(*flags, **about)],
+    )
+
+
+def _answers() -> list[inspect.Parameter]:
+    """Return an option for each question."""
+    declared = []
+    for each in QUESTIONS:
+        kind: Any = list[str] | None if each.several else str | None
+        more = " (repeatable)" if each.several else ""
+        switch = each.metavar == "yes|no"
+        if switch:
+            kind = bool | None
+        declared.append(
+            _option(
+                _parameter(each.key),
+                kind,
+                None,
+                f"{each.flag}/--no-{each.key}" if switch else each.flag,
+                metavar=None if switch else each.metavar,
+                help=f"{each.prompt}{more}. {each.about}",
+            )
+        )
+    return declared
+
+
+def _declare(action: Any, signature: inspect.Signature) -> None:
+    action.__signature__ = signature
+    action.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
+    matrix_app.command()(action)
+
+
+_REQUIRED: Any = inspect.Parameter.empty
+_declare(
+    record,
+    _signature(
+        ("python", "path", "from_", "python_version"),
+        (
+            _option(
+                "project", str, _REQUIRED, "--project", metavar="NAME", help="What was trained."
+            ),
+            _option(
+                "into",
+                str,
+                _REQUIRED,
+                "--into",
+                metavar="DIR",
+                help="Your matrix directory; made if it isn't there.",
+            ),
+            _option(
+                "note", str, "", "--note", metavar="TEXT", help="What was run, and how it went."
+            ),
+            _option("url", str, "", "--url", metavar="URL", help="Where that can be seen."),
+            _option(
+                "force",
+                bool,
+                False,
+                "--force",
+                help="Also where the check finds an error.",
+            ),
+        ),
+    ),
+)
+_declare(
+    new,
+    inspect.Signature(
+        [
+            inspect.Parameter(
+                "into", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=IntoOption
+            ),
+            *_answers(),
+        ]
+    ),
+)

@@ -42,3 +42,9 @@ class SourceError(EnvcheckError):
     """
     Signal that an environment or a file about it can't be read.
     """
+
+
+class RefreshError(EnvcheckError):
+    """
+    Signal that the package index could not be read.
+    """

@@ -86,6 +86,16 @@ def read(options: CheckOptions, matrix: Matrix) -> Environment:
         environment = sources.interpreter(options.python, matrix.tracked)
     else:
         environment = sources.active(matrix.tracked)
+    return with_facts(environment, options)
+
+
+def with_facts(environment: Environment, options: CheckOptions) -> Environment:
+    """
+    Add to an environment what the options tell of it, and of the run that is planned in it.
+
+    Raises:
+        SourceError: A configuration can't be read.
+    """
     facts: dict[str, Any] = {}
     if options.python_version is not None:
         facts["python"] = options.python_version

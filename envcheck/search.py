@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import heapq
 from itertools import chain
-from math import log2
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from envcheck import versions
 from envcheck.checks import requirements
 from envcheck.checks.known_bad import Cause
 from envcheck.checks.requirements import Breach
+from envcheck.choices import Choices
 from envcheck.model import SEVERITIES, Package
 
 if TYPE_CHECKING:
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from envcheck.checks import Hit
-    from envcheck.matrix import Matrix
-    from envcheck.matrix.index import Release
+    from envcheck.choices import Scope
     from envcheck.model import Environment
     from envcheck.versions import Requirement
 
@@ -43,17 +41,13 @@ _PATIENCE: Final = 60
 _LESS_PATIENCE: Final = 15
 """Nodes looked at for something better once all that must go is gone, or if nothing must."""
 
-_DEAR: Final = {"torch": 4.0, "numpy": 1.5, "pydantic": 1.5}
-"""What it costs to touch a package on which much else was built, against 1 for any other."""
-_WORKING_COPY: Final = 3.0
+_SPARED: Final = 1.0
+"""What it costs to let stay what should go."""
 _UNTOLD: Final = 1.5
 """What it costs to leave an entry in another way than those that it recommends."""
 _GUESS: Final = 2.0
 """What it costs to go back to a release that admits too new a version of another package only because
 nobody knew of that one yet."""
-
-_YEARS_BACK: Final = 2
-"""Nobody goes back to a release that is older by more, unless nothing else helps."""
 
 
 class Goal(NamedTuple):
@@ -95,16 +89,6 @@ class Limit(NamedTuple):
     "Of the other package; `None`: not installed."
 
 
-class Choice(NamedTuple):
-    """
-    One thing that may become of a package.
-    """
-
-    price: float
-    package: Package | None
-    "`None`: not installed."
-
-
 class Node(NamedTuple):
     """
     The combinations within some limits, and the cheapest of them.
@@ -124,50 +108,36 @@ class Node(NamedTuple):
 
 class Search:
     """
-    A search in one direction, from one environment.
+    A search from one environment.
     """
 
     def __init__(
         self,
-        matrix: Matrix,
-        start: Environment,
+        scope: Scope,
         hits: Iterable[Hit],
         audit: Callable[[Environment, Collection[NormalizedName]], list[Hit]],
         *,
-        directions: str,
-        keep: frozenset[NormalizedName] = frozenset(),
-        exists: Mapping[NormalizedName, Version | None] = MappingProxyType({}),
         most: int | None = None,
-        far: bool = False,
         lax: bool = False,
     ) -> None:
         """
         Prepare a search.
 
         Args:
+            scope: Where it begins, and which packages may move where.
             hits: What is wrong at the start.
             audit: Tells what is wrong in which one of these packages takes part.
-            directions: Where versions may move: `down`, `up`, or both words, the preferred one first.
-            keep: Packages that must not change.
-            exists: Versions that are releases although none of their package are known.
             most: How many packages may change.
-            far: Also go back for years.
             lax: Also leave requirements in breach, as far as that is no error.
         """
-        self.matrix = matrix
-        self.start = start
-        self.audit = audit
-        self.directions = directions
-        self.keep = keep
-        self.exists = exists
-        self.most = most
-        self.far = far
-        self.lax = lax
-        self.root = Node(0.0, start, {}, {}, tuple(hits))
-        self._choices: dict[NormalizedName, _Choices] = {}
+        self.root = Node(0.0, scope.environment, {}, {}, tuple(hits))
+        self._scope = scope
+        self._audit = audit
+        self._most = most
+        self._lax = lax
+        self._choices: dict[NormalizedName, Choices] = {}
         self._fitting: dict[Limit, dict[int, bool]] = {}
         self._wants: dict[tuple[NormalizedName, Version | None], list[Requirement] | None] = {}
-        self.nodes = 0
 
     def run(self, goal: Goal, limits: Sequence[Limit] = ()) -> tuple[Node, int]:
         """
@@ -183,22 +153,22 @@ class Search:
         start = self._within(self.root, limits)
         if start is None:
             return self.root, 1
-        count = 0
-        queue = [(0.0, count, start)]
+        queue = [(0.0, 0, start)]
+        pushed = visited = 0
         seen: set[object] = set()
         best, value = start, (len(start.hits) + 1, 0, 0.0)
         patience = _PATIENCE if goal.errors else _LESS_PATIENCE
-        while queue and patience and self.nodes < _MOST_NODES:
+        while queue and patience and visited < _MOST_NODES:
             node = heapq.heappop(queue)[2]
             if node.unseen:
-                hits = (*node.hits, *self.audit(node.environment, node.unseen))
+                hits = (*node.hits, *self._audit(node.environment, node.unseen))
                 node = node._replace(hits=hits, unseen=())
                 rank = node.cost + _left(node, goal)
                 if queue and rank > queue[0][0]:
-                    count += 1
-                    heapq.heappush(queue, (rank, count, node))
+                    pushed += 1
+                    heapq.heappush(queue, (rank, pushed, node))
                     continue
-            self.nodes += 1
+            visited += 1
             must = [hit for hit in node.hits if goal.level(hit) == MUST]
             should = [hit for hit in node.hits if goal.level(hit) == SHOULD]
             if (len(must), len(should), node.cost) < value:
@@ -212,9 +182,8 @@ class Search:
                 key = (frozenset(chain.from_iterable(child.limits.values())), child.spared)
                 if key not in seen:
                     seen.add(key)
-                    count += 1
-                    rank = child.cost + _left(child, goal)
-                    heapq.heappush(queue, (rank, count, child))
+                    pushed += 1
+                    heapq.heappush(queue, (child.cost + _left(child, goal), pushed, child))
         return best, value[0]
 
     def _children(self, hit: Hit, node: Node, goal: Goal, *, spare: bool) -> Iterator[Node]:
@@ -231,7 +200,7 @@ class Search:
                 if child is not None:
                     yield child
         if spare:
-            yield node._replace(cost=node.cost + 1.0, spared=node.spared | {hit.id})
+            yield node._replace(cost=node.cost + _SPARED, spared=node.spared | {hit.id})
 
     def _exits(self, hit: Hit, node: Node) -> list[Limit]:
         """Return for each package of a hit what takes it out of there."""
@@ -243,7 +212,7 @@ class Search:
             other = node.environment.packages.get(required.name)
             found = other.version if other else None
             admitted, counts = required.specifier, "warning"
-            if self.lax and hit.severity == "error":
+            if self._lax and hit.severity == "error":
                 admitted, counts = requirements.without_caps(admitted), "error"
             return [
                 Limit(subject.package, "admits", counts, required.name, found),
@@ -277,11 +246,6 @@ class Search:
             moves.append(outside._replace(operand=f"=={admits.version}"))
         yield [refuses, Limit(package.name, "otherwise", wanted, inside.package), *moves], 0.0
 
-    def _choice(self, name: NormalizedName, number: int) -> Choice | None:
-        if name not in self._choices:
-            self._choices[name] = _Choices(self, name)
-        return self._choices[name].get(number)
-
     def _within(self, node: Node, limits: Sequence[Limit], price: float = 0.0) -> Node | None:
         """Return the part of a node that is within more limits; `None`: there is none."""
         merged = dict(node.limits)
@@ -291,33 +255,37 @@ class Search:
         for limit in limits:
             if limit not in merged.get(limit.package, ()):
                 merged[limit.package] = (limit, *merged.get(limit.package, ()))
-        for name in {limit.package: None for limit in limits}:
-            number = picks.get(name, 0)
-            before = self._choice(name, number)
-            while choice := self._choice(name, number):
+        for name in dict.fromkeys(limit.package for limit in limits):
+            now = picks.get(name, 0)
+            paid = 0.0
+            for number, choice in self._choices_of(name).since(now):
+                if number == now:
+                    paid = choice.price
                 if all(self._fits(limit, number, choice.package) for limit in merged[name]):
                     break
-                number += 1
-            if choice is None or before is None:
+            else:
                 return None
-            if choice.package is not None and number != picks.get(name, 0):
-                cost += choice.price - before.price
+            if choice.package is not None and number != now:
+                cost += choice.price - paid
                 picks[name] = number
                 changed[name] = choice.package
         if not changed:
             return node._replace(cost=cost, limits=merged)
-        if self.most is not None and len(picks) > self.most:
+        if self._most is not None and len(picks) > self._most:
             return None
         packages = {**node.environment.packages, **changed}
         environment = node.environment._replace(packages=packages)
         hits = tuple(hit for hit in node.hits if changed.keys().isdisjoint(hit.packages))
         return Node(cost, environment, picks, merged, hits, node.spared, tuple(changed))
 
+    def _choices_of(self, name: NormalizedName) -> Choices:
+        if name not in self._choices:
+            self._choices[name] = Choices(self._scope, name)
+        return self._choices[name]
+
     def _fits(self, limit: Limit, number: int, package: Package | None) -> bool:
         """Tell whether a package's choice of that number is within a limit."""
-        known = self._fitting.get(limit)
-        if known is None:
-            known = self._fitting[limit] = {}
+        known = self._fitting.setdefault(limit, {})
         if number not in known:
             known[number] = self._judge(limit, package)
         return known[number]
@@ -337,7 +305,7 @@ class Search:
         if kind == "otherwise":
             return "; ".join(map(str, wanted)) != limit.operand
         other = {limit.other: Package(limit.other, limit.version)} if limit.version else {}
-        environment = self.start._replace(packages=other)
+        environment = self._scope.environment._replace(packages=other)
         counts = SEVERITIES.index(limit.operand)
         breaches = (requirements.judged(package.name, each, environment) for each in wanted)
         admits = not any(hit and SEVERITIES.index(hit.severity) >= counts for hit in breaches)
@@ -347,38 +315,51 @@ class Search:
         """Return what a package requires of another one; `None`: not known."""
         key = package.name, package.version
         if key not in self._wants:
-            known = requirements.known(package, self.matrix)
-            self._wants[key] = [*requirements.declared(package, self.matrix)] if known else None
-        wants = self._wants[key]
-        return None if wants is None else [each for each in wants if each.name == other]
+            known = requirements.known(package, self._scope.matrix)
+            wants = requirements.declared(package, self._scope.matrix)
+            self._wants[key] = [*wants] if known else None
+        found = self._wants[key]
+        return None if found is None else [each for each in found if each.name == other]
 
     def why_not(self, hit: Hit, node: Node) -> str:
         """
         Say why nothing removes a hit, and what else its entry advises.
         """
-        reasons = [self._stuck(limit) for limit in self._exits(hit, node)]
+        reasons = [self._stuck(limit, node) for limit in self._exits(hit, node)]
         if isinstance(hit.subject, Breach):
-            package, required = hit.subject
-            version = node.environment.packages[package].version
-            reasons.insert(0, f"{package} {version} requires {required.name}{required.specifier}")
+            reasons.insert(0, _said(hit, node.environment))
         elif isinstance(hit.subject, Cause):
             fixes = hit.subject.record().get("fixes", ())
             reasons += [f"the entry advises: {fix['advice']}" for fix in fixes if "advice" in fix]
         return "; ".join(reasons)
 
-    def _stuck(self, limit: Limit) -> str:
-        name = limit.package
-        if name in self.keep:
+    def _stuck(self, limit: Limit, node: Node) -> str:
+        """Say why a package can't move out of a hit."""
+        name, keep = limit.package, self._scope.keep
+        if name in keep:
             return f"{name} is to be kept"
-        if not self.matrix.releases(name):
+        if not self._scope.matrix.releases(name):
             return f"no releases of {name} are known"
-        number = 1
-        while choice := self._choice(name, number):
-            if self._fits(limit, number, choice.package):
-                return f"with another {name} something else fails"
-            number += 1
-        python = f" for Python {self.start.python}" if self.start.python else ""
-        return f"no other release of {name}{python} is free of it"
+        moved = self._within(node, [limit])
+        if moved is None:
+            python = self._scope.environment.python
+            text = f" for Python {python}" if python else ""
+            return f"no other release of {name}{text} is free of it"
+        hits = self._audit(moved.environment, moved.unseen)
+        wrong = next((hit for hit in hits if hit.severity == "error"), None)
+        if wrong is None:
+            return f"with another {name} something else fails"
+        version = moved.environment.packages[name].version
+        kept = "".join(f", and {each} is to be kept" for each in wrong.packages if each in keep)
+        return f"with {name} {version}, {_said(wrong, moved.environment)}{kept}"
+
+
+def _said(hit: Hit, environment: Environment) -> str:
+    if not isinstance(hit.subject, Breach):
+        return f"{hit.id} hits"
+    name, required = hit.subject
+    version = environment.packages[name].version
+    return f"{name} {version} requires {required.name}{required.specifier}"
 
 
 def _too_new(version: Version, specifier: str) -> bool:
@@ -401,94 +382,3 @@ def _left(node: Node, goal: Goal) -> float:
             taken.update(hit.packages)
             left += 0.1 if any(name in node.picks for name in hit.packages) else 1.1
     return left
-
-
-class _Choices:
-    """
-    What can be had of one package, cheapest first: as it is, then the releases one may install here.
-
-    Releases are looked at as far as they are asked for.
-    """
-
-    def __init__(self, search: Search, name: NormalizedName) -> None:
-        self._search = search
-        self._name = name
-        self._before = search.start.packages.get(name)
-        self._more = self._moves() if name not in search.keep else iter(())
-        self._found = [Choice(0.0, self._before)]
-
-    def get(self, number: int) -> Choice | None:
-        """
-        Return a choice by its number; `None`: there are not so many.
-        """
-        while number >= len(self._found):
-            more = next(self._more, None)
-            if more is None:
-                return None
-            self._found.append(more)
-        return self._found[number]
-
-    def _moves(self) -> Iterator[Choice]:
-        name, before = self._name, self._before
-        price = _DEAR.get(name, 1.0)
-        if before is not None and before.origin in {"editable", "vcs", "file"}:
-            price += _WORKING_COPY
-        installed = before.version if before else None
-        releases = self._search.matrix.releases(name)
-        existing = self._search.exists.get(name)
-        if existing is not None and not releases:
-            yield Choice(price, Package(name, existing))
-        ways = [
-            _priced(price, self._allowed(way, installed))
-            for way in _ways(releases, installed, self._search.directions)
-        ]
-        for cost, release in heapq.merge(*ways, key=lambda each: each[0]):
-            yield Choice(cost, Package(name, release.version))
-
-    def _allowed(self, releases: Iterable[Release], installed: Version | None) -> Iterator[Release]:
-        text = self._search.start.python
-        python = versions.version(text) if text else None
-        early = installed is not None and installed.is_prerelease
-        oldest = "" if self._search.far else self._oldest(installed)
-        for release in releases:
-            if release.yanked or (release.version.is_prerelease and not early):
-                continue
-            if release.date and release.date < oldest:
-                continue
-            if python is None or versions.contains(release.python, python):
-                yield release
-
-    def _oldest(self, installed: Version | None) -> str:
-        """Return the date before which a release is too old to go back to; empty: none is."""
-        dates = [
-            release.date
-            for release in self._search.matrix.releases(self._name)
-            if installed is not None and release.version <= installed
-        ]
-        last = dates[-1] if dates else ""
-        return last and f"{int(last[:4]) - _YEARS_BACK}{last[4:]}"
-
-
-def _priced(price: float, releases: Iterable[Release]) -> Iterator[tuple[float, Release]]:
-    for rank, release in enumerate(releases, 1):
-        yield price * (1.0 + 0.1 * log2(1 + rank)), release
-
-
-def _ways(
-    releases: list[Release], installed: Version | None, directions: str
-) -> list[list[Release]]:
-    """Return the releases in each direction, nearest first; upwards the last patch of each minor first."""
-    if installed is None:
-        return [releases[::-1]]
-    here = versions.public(installed)
-    ways = []
-    for direction in directions.split():
-        if direction == "down":
-            ways.append([each for each in reversed(releases) if each.version < here])
-            continue
-        families: dict[tuple[int, ...], list[Release]] = {}
-        for each in releases:
-            if each.version > here:
-                families.setdefault(each.version.release[:2], []).insert(0, each)
-        ways.append([each for family in families.values() for each in family])
-    return ways

@@ -8,14 +8,15 @@ warning is only made where none without removes the errors.
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck import versions
+from envcheck.apply import applied, command, json_text
 from envcheck.audit import OUTSIDE
 from envcheck.checks.conditions import look_up, setting
 from envcheck.checks.known_bad import Cause
 from envcheck.checks.requirements import Breach
+from envcheck.choices import Scope
 from envcheck.known_good import CORE, compare, limits
 from envcheck.model import Change, Suggestion
 from envcheck.search import MUST, Goal, Limit, Search
@@ -116,7 +117,7 @@ class Advisor:
                 same.setdefault(
                     (each.suggestion.changes, each.suggestion.settings), each.suggestion
                 )
-        suggestions = [*same.values()]
+        suggestions = _without_idle_settings([*same.values()])
         if self.options.prefer == "fewest":
             suggestions.sort(key=lambda each: (len(each.changes), each.known_good is not None))
         if suggestions or not (self.goal.errors or self.is_outside == "error"):
@@ -153,16 +154,11 @@ class Advisor:
             found += [last] if last is not None else []
         return found, miss
 
-    def _search(self, directions: str, **more: Any) -> Search:
-        return Search(
-            self.matrix,
-            self.environment,
-            self.hits,
-            self.audit,
-            directions=directions,
-            keep=self.options.keep,
-            **more,
-        )
+    def _search(
+        self, directions: str, *, most: int | None = None, lax: bool = False, **more: Any
+    ) -> Search:
+        scope = Scope(self.matrix, self.environment, directions, keep=self.options.keep, **more)
+        return Search(scope, self.hits, self.audit, most=most, lax=lax)
 
     def _advice(
         self,
@@ -221,7 +217,7 @@ class Advisor:
                 fixes = hit.subject.record().get("fixes", ())
                 fix = next((fix for fix in fixes if "deepspeed-config" in fix), None)
                 for path, value in fix["deepspeed-config"].items() if fix else ():
-                    settings[path] = None if value == "absent" else _json_text(value)
+                    settings[path] = None if value == "absent" else json_text(value)
         if not settings:
             return None
         environment, audit = self.environment, self.audit
@@ -230,14 +226,8 @@ class Advisor:
             environment = environment._replace(deepspeed_config=config)
         else:
             audit = _overruled(audit, settings)
-        search = Search(
-            self.matrix,
-            environment,
-            audit(environment, None),
-            audit,
-            directions="down up",
-            keep=self.options.keep,
-        )
+        scope = Scope(self.matrix, environment, "down up", keep=self.options.keep)
+        search = Search(scope, audit(environment, None), audit)
         if not any(self.goal.level(hit) == MUST for hit in search.root.hits):
             return self._judged(search.root, settings)
         return self._advice(search, settings=settings)[0] if self.goal.errors else None
@@ -304,6 +294,16 @@ class Advisor:
         return f"the nearest set is {near.id}: {'; '.join(reasons) or 'going to it leaves errors'}"
 
 
+def _without_idle_settings(suggestions: list[Suggestion]) -> list[Suggestion]:
+    """Leave out suggestions whose changes of versions are enough without their settings."""
+    enough = [{*each.changes} for each in suggestions if not each.settings]
+    return [
+        each
+        for each in suggestions
+        if not each.settings or not any(changes <= {*each.changes} for changes in enough)
+    ]
+
+
 def _curable(hit: Hit) -> bool:
     """Tell whether a hit is a warning that calls for advice: at most one fact is missing to be certain."""
     if isinstance(hit.subject, Cause):
@@ -357,59 +357,3 @@ def _exact(specifier: str) -> Version | None:
     """Return the version of an exact pin."""
     pinned = specifier.startswith("==") and "," not in specifier
     return versions.version(specifier[2:]) if pinned else None
-
-
-def _json_text(value: str) -> str:
-    """Return a value of the matrix, where every scalar is text, as the JSON it stands for."""
-    try:
-        json.loads(value)
-    except ValueError:
-        return json.dumps(value)
-    return value
-
-
-def applied(config: Mapping[str, Any], settings: Mapping[str, str | None]) -> dict[str, Any]:
-    """
-    Return a DeepSpeed configuration with some settings changed; the given one stays as it is.
-    """
-    result = cast("dict[str, Any]", json.loads(json.dumps(config)))
-    for path, value in settings.items():
-        section = result
-        *parents, last = path.split(".")
-        for parent in parents:
-            inner = section.get(parent)
-            if not isinstance(inner, dict):
-                inner = {}
-                if value is not None:
-                    section[parent] = inner
-            section = inner
-        if value is None:
-            section.pop(last, None)
-        else:
-            section[last] = json.loads(value)
-    return result
-
-
-def command(environment: Environment, changes: Iterable[Change]) -> str:
-    """
-    Return the command that makes the changes, for a POSIX shell.
-
-    All requirements are in one command, so that the installer sees them together, and each is
-    quoted: `>` would redirect. Versions and names are PEP 440 and PEP 503, so nothing else can be in them.
-    """
-    wanted = " ".join(
-        f"'{change.package}=={change.after}'" for change in changes if change.after is not None
-    )
-    python = _quoted(environment.executable) if environment.executable else ""
-    if environment.installer == "uv":
-        return f"uv pip install --python {python} {wanted}" if python else f"uv pip install {wanted}"
-    return f"{python or 'python'} -m pip install {wanted}"
-
-
-def _quoted(path: str) -> str:
-    if (
-        path.replace("/", "").replace(".", "").replace("-", "").replace("_", "").isalnum()
-        and path.isascii()
-    ):
-        return path
-    return "'" + path.replace("'", "'\"'\"'") + "'"

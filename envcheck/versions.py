@@ -88,7 +88,7 @@ def requirement(text: str) -> Requirement:
 
 def specifier(text: str) -> str:
     """
-    Return a PEP 440 specifier without its white space; the empty one is none that excludes anything.
+    Return a PEP 440 specifier without its white space; the empty one excludes nothing.
 
     Raises:
         ValueError: It isn't one.

@@ -20,7 +20,11 @@ def environ(**more: str) -> dict[str, str]:
     Return environment variables without those that would steer a check.
     """
     # COV…: so that what runs in these processes counts as covered.
-    kept = {key: value for key, value in os.environ.items() if key in _INHERITED or key.startswith("COV")}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key in _INHERITED or key.startswith("COV")
+    }
     return {**kept, "PYTHONPATH": "", **more}
 
 

@@ -41,7 +41,9 @@ def environment(packages: Mapping[str, str], **facts: object) -> Environment:
     """
     Return an environment of a freeze file.
     """
-    found = {name(each): Package(name(each), Version(version)) for each, version in packages.items()}
+    found = {
+        name(each): Package(name(each), Version(version)) for each, version in packages.items()
+    }
     base = Environment(origin="freeze.txt", kind="freeze", packages=found)
     return base._replace(**facts)  # type: ignore[arg-type]
 
@@ -57,7 +59,9 @@ OVERLAP = Finding(
     "so that operator torchvision::nms is not the only one with colons.",
     because=("zero_optimization.overlap_comm is true", "zero_optimization.stage is 2"),
     silent=True,
-    evidence=tuple(f"https://github.com/deepspeedai/DeepSpeed/issues/{number}" for number in (5242, 5347, 4298)),
+    evidence=tuple(
+        f"https://github.com/deepspeedai/DeepSpeed/issues/{number}" for number in (5242, 5347, 4298)
+    ),
 )
 VERIFY = Finding(
     id="deepspeed/bf16-no-overflow-check",
@@ -125,7 +129,10 @@ KNOWN_BAD = Report(
     known_good=KnownGood(
         "moe-llava@2024-02-15",
         exact=False,
-        differs=(Difference(name("deepspeed"), "0.13.1", "0.9.5"), Difference(name("trl"), None, "0.7")),
+        differs=(
+            Difference(name("deepspeed"), "0.13.1", "0.9.5"),
+            Difference(name("trl"), None, "0.7"),
+        ),
     ),
     findings=(OVERLAP, VERIFY, NOTE),
     suggestions=(DOWNGRADE, SETTINGS, UPGRADE),
@@ -155,7 +162,9 @@ HOSTILE_REPORT = Report(
     matrix={**MATRIX, "sources": ["built-in", HOSTILE]},
     verdict="known-bad",
     project=HOSTILE,
-    known_good=KnownGood(HOSTILE, exact=False, differs=(Difference(name(HOSTILE), HOSTILE, HOSTILE),)),
+    known_good=KnownGood(
+        HOSTILE, exact=False, differs=(Difference(name(HOSTILE), HOSTILE, HOSTILE),)
+    ),
     findings=(
         Finding(
             id=HOSTILE,
@@ -170,7 +179,16 @@ HOSTILE_REPORT = Report(
             evidence=(HOSTILE,),
         ),
     ),
-    suggestions=(SETTINGS._replace(settings=((HOSTILE, json.dumps(HOSTILE)),), note=HOSTILE, remaining=(HOSTILE,)),),
+    suggestions=(
+        SETTINGS._replace(
+            settings=((HOSTILE, json.dumps(HOSTILE)),), note=HOSTILE, remaining=(HOSTILE,)
+        ),
+    ),
     unresolved=((HOSTILE, HOSTILE),),
 )
-ALL = {"known-bad": KNOWN_BAD, "known-good": KNOWN_GOOD, "unknown": UNKNOWN, "hostile": HOSTILE_REPORT}
+ALL = {
+    "known-bad": KNOWN_BAD,
+    "known-good": KNOWN_GOOD,
+    "unknown": UNKNOWN,
+    "hostile": HOSTILE_REPORT,
+}

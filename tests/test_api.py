@@ -40,16 +40,22 @@ def test_a_configuration_is_a_file_or_data() -> None:
     for report in (by_file, by_data):
         assert overlap in {each.id for each in report.findings if each.certainty == "certain"}
     without = api.check(from_file=story)
-    assert overlap in {each.id for each in without.findings if each.certainty == "needs-verification"}
+    assert overlap in {
+        each.id for each in without.findings if each.certainty == "needs-verification"
+    }
 
 
 def test_a_model_is_a_file_a_folder_or_data(tmp_path: Path) -> None:
     write(tmp_path / "config.json", '{"moe": {"moe_enable": true}, "model_type": "moe_llava_phi"}')
     config = {"zero_optimization": {"stage": 3}}
     for model in (tmp_path, tmp_path / "config.json", MOE):
-        report = api.check(packages={"deepspeed": "0.9.5"}, deepspeed_config=config, model_config=model)
+        report = api.check(
+            packages={"deepspeed": "0.9.5"}, deepspeed_config=config, model_config=model
+        )
 
-        assert "deepspeed/moe-zero3" in {each.id for each in report.findings if each.severity == "error"}
+        assert "deepspeed/moe-zero3" in {
+            each.id for each in report.findings if each.severity == "error"
+        }
 
 
 def test_an_environment_can_be_named(tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ def test_a_project_is_explained_with_its_sets() -> None:
 @pytest.mark.parametrize(
     ("identifier", "hint"),
     [
-        pytest.param("deepspeed/overlap-com-nan", "did you mean deepspeed/overlap-comm-nan", id="near"),
+        pytest.param(
+            "deepspeed/overlap-com-nan", "did you mean deepspeed/overlap-comm-nan", id="near"
+        ),
         pytest.param("\x1b[31m", r"\x1b[31m: no such entry", id="hostile"),
     ],
 )
@@ -85,7 +87,9 @@ def test_sets_can_be_listed_by_project() -> None:
 
 def test_projects_and_packages_can_be_listed() -> None:
     assert "moe-llava" in lookup.listing("projects", []).splitlines()
-    assert {"torch", "deepspeed", "transformers"} <= set(lookup.listing("packages", []).splitlines())
+    assert {"torch", "deepspeed", "transformers"} <= set(
+        lookup.listing("packages", []).splitlines()
+    )
 
 
 def test_what_cannot_be_listed_is_told() -> None:

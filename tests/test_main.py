@@ -20,15 +20,64 @@ if TYPE_CHECKING:
 FREEZE = EXAMPLE / "freeze.txt"
 CONFIG = EXAMPLE / "zero2.json"
 HEAVY = {
-    *("argparse", "asyncio", "csv", "dataclasses", "email", "importlib.metadata", "importlib_metadata"),
-    *("inspect", "logging", "pathlib", "pydantic", "rich", "shutil", "socket", "subprocess", "tempfile"),
-    *("typer", "yaml", "zipfile", "packaging.specifiers", "packaging.requirements", "packaging.markers"),
+    *(
+        "argparse",
+        "asyncio",
+        "csv",
+        "dataclasses",
+        "email",
+        "importlib.metadata",
+        "importlib_metadata",
+    ),
+    *(
+        "inspect",
+        "logging",
+        "pathlib",
+        "pydantic",
+        "rich",
+        "shutil",
+        "socket",
+        "subprocess",
+        "tempfile",
+    ),
+    *(
+        "typer",
+        "yaml",
+        "zipfile",
+        "packaging.specifiers",
+        "packaging.requirements",
+        "packaging.markers",
+    ),
 }
 OURS = {
     *("", ".audit", ".checks", ".checks.conditions", ".checks.environment", ".checks.known_bad"),
-    *(".checks.requirements", ".clean", ".errors", ".files", ".formats", ".formats.text", ".known_good", ".main"),
-    *(".matrix", ".matrix.index", ".matrix.store", ".model", ".options", ".run", ".sources", ".sources.cuda"),
-    *(".sources.layout", ".sources.location", ".sources.metadata", ".sources.pyenv", ".sources.search_path"),
+    *(
+        ".checks.requirements",
+        ".clean",
+        ".errors",
+        ".files",
+        ".formats",
+        ".formats.text",
+        ".known_good",
+        ".main",
+    ),
+    *(
+        ".matrix",
+        ".matrix.index",
+        ".matrix.store",
+        ".model",
+        ".options",
+        ".run",
+        ".sources",
+        ".sources.cuda",
+    ),
+    *(
+        ".sources.layout",
+        ".sources.location",
+        ".sources.metadata",
+        ".sources.pyenv",
+        ".sources.search_path",
+    ),
     *(".sources.site_packages", ".versions"),
 }
 
@@ -54,7 +103,9 @@ def test_the_bare_command_imports_only_what_it_needs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     loaded = set(done.stderr.splitlines()[-1].split())
     assert loaded & HEAVY == set()
-    assert {name.removeprefix("envcheck") for name in loaded if name.split(".")[0] == "envcheck"} == OURS
+    assert {
+        name.removeprefix("envcheck") for name in loaded if name.split(".")[0] == "envcheck"
+    } == OURS
 
 
 def test_version_imports_nothing_of_ours_but_the_entry() -> None:
@@ -92,7 +143,15 @@ def test_the_story_is_told() -> None:
 
 def test_the_same_as_json() -> None:
     done = envcheck(
-        "check", "--from", FREEZE, "--python-version", "3.10", "--deepspeed-config", CONFIG, "--format", "json"
+        "check",
+        "--from",
+        FREEZE,
+        "--python-version",
+        "3.10",
+        "--deepspeed-config",
+        CONFIG,
+        "--format",
+        "json",
     )
     report = json.loads(done.stdout)
 
@@ -108,7 +167,9 @@ def test_the_same_as_json() -> None:
 
 def test_following_the_advice_leads_to_a_known_good_environment(tmp_path: Path) -> None:
     lines = FREEZE.read_text().replace("accelerate==0.26.1", "accelerate==0.21.0")
-    lines = lines.replace("deepspeed==0.13.1", "deepspeed==0.9.5").replace("transformers==4.37.1", "transformers==4.37.0")
+    lines = lines.replace("deepspeed==0.13.1", "deepspeed==0.9.5").replace(
+        "transformers==4.37.1", "transformers==4.37.0"
+    )
     cured = write(tmp_path / "cured.txt", lines)
 
     done = envcheck("--from", cured, "--python-version", "3.10", "--deepspeed-config", CONFIG)
@@ -122,17 +183,38 @@ def test_following_the_advice_leads_to_a_known_good_environment(tmp_path: Path) 
     [
         pytest.param(["--from", "nowhere.txt"], 3, "nowhere.txt", id="a file that isn't there"),
         pytest.param(["--from", "."], 3, "folder", id="a folder for a file"),
-        pytest.param(["--python", "/nowhere/python"], 3, "/nowhere/python", id="no such interpreter"),
+        pytest.param(
+            ["--python", "/nowhere/python"], 3, "/nowhere/python", id="no such interpreter"
+        ),
         pytest.param(["--path", "/nowhere"], 3, "/nowhere", id="no such folder"),
         pytest.param(["--from", "-"], 3, "standard input", id="nothing on standard input"),
-        pytest.param(["--project", "moe-lava", "--from", str(FREEZE)], 2, "moe-llava", id="a misspelt project"),
-        pytest.param(["--matrix", "/nowhere", "--from", str(FREEZE)], 2, "/nowhere", id="no such matrix"),
-        pytest.param(["--python-version", "three", "--from", str(FREEZE)], 2, "three", id="no version"),
-        pytest.param(["--from", str(FREEZE), "--path", "."], 2, "only one of", id="two environments"),
         pytest.param(
-            ["--from", str(FREEZE), "--deepspeed-config", str(FREEZE)], 3, "freeze.txt:1", id="no configuration"
+            ["--project", "moe-lava", "--from", str(FREEZE)],
+            2,
+            "moe-llava",
+            id="a misspelt project",
         ),
-        pytest.param(["--from", str(FREEZE), "-o", "/nowhere/report"], 3, "/nowhere/report", id="no such output"),
+        pytest.param(
+            ["--matrix", "/nowhere", "--from", str(FREEZE)], 2, "/nowhere", id="no such matrix"
+        ),
+        pytest.param(
+            ["--python-version", "three", "--from", str(FREEZE)], 2, "three", id="no version"
+        ),
+        pytest.param(
+            ["--from", str(FREEZE), "--path", "."], 2, "only one of", id="two environments"
+        ),
+        pytest.param(
+            ["--from", str(FREEZE), "--deepspeed-config", str(FREEZE)],
+            3,
+            "freeze.txt:1",
+            id="no configuration",
+        ),
+        pytest.param(
+            ["--from", str(FREEZE), "-o", "/nowhere/report"],
+            3,
+            "/nowhere/report",
+            id="no such output",
+        ),
         pytest.param(["explain", "nothing/such"], 2, "nothing/such", id="no such entry"),
         pytest.param(["list", "nothing"], 2, "nothing", id="nothing to list"),
         pytest.param(["matrix", "validate", "/nowhere"], 2, "/nowhere", id="nothing to validate"),
@@ -158,7 +240,9 @@ def test_wrong_usage_is_told_with_the_way_to_the_help() -> None:
     assert "envcheck check -h" in done.stderr
 
 
-def test_an_environment_that_the_matrix_knows_nothing_of_could_not_be_checked(tmp_path: Path) -> None:
+def test_an_environment_that_the_matrix_knows_nothing_of_could_not_be_checked(
+    tmp_path: Path,
+) -> None:
     done = envcheck("--from", write(tmp_path / "list.txt", "left-pad==1.0\n"))
 
     assert done.returncode == 3
@@ -198,7 +282,11 @@ def test_the_report_goes_to_a_file_when_asked(tmp_path: Path) -> None:
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     process = subprocess.Popen(
-        [*COMMAND, "list", "packages"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ(), cwd=ROOT
+        [*COMMAND, "list", "packages"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environ(),
+        cwd=ROOT,
     )
     assert process.stdout is not None
     assert process.stderr is not None
@@ -229,7 +317,10 @@ def test_an_interrupt_is_130_and_silent() -> None:
 
 
 def test_a_project_being_developed_in_the_working_directory_is_recognised(tmp_path: Path) -> None:
-    write(tmp_path / "pyproject.toml", '[build-system]\nrequires = []\n\n[project]\nname = "moellava"\n')
+    write(
+        tmp_path / "pyproject.toml",
+        '[build-system]\nrequires = []\n\n[project]\nname = "moellava"\n',
+    )
     listed = write(tmp_path / "list.txt", "torch==2.0.1\ndeepspeed==0.13.1\n")
 
     report = json.loads(envcheck("--from", listed, "--format", "json", cwd=tmp_path).stdout)
@@ -238,7 +329,9 @@ def test_a_project_being_developed_in_the_working_directory_is_recognised(tmp_pa
     assert "project/outside-known-good" in {finding["id"] for finding in report["findings"]}
 
 
-@pytest.mark.parametrize("error", [UsageError("a\nb"), SourceError("a\nb"), MatrixError(("a", "b"))])
+@pytest.mark.parametrize(
+    "error", [UsageError("a\nb"), SourceError("a\nb"), MatrixError(("a", "b"))]
+)
 def test_every_line_of_a_message_is_told(
     error: UsageError | SourceError | MatrixError, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -251,7 +344,11 @@ def test_every_line_of_a_message_is_told(
 
 def test_python_m_envcheck_is_the_same_command() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "envcheck", "--version"], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-m", "envcheck", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     )
 
     assert done.stdout == f"envcheck {__version__}\n"

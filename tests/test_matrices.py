@@ -51,7 +51,7 @@ def test_the_index_says_what_the_yaml_says() -> None:
     }
 
     assert PROBLEMS == []
-    assert {id_: index.read(place) for id_, place in index.ids().items()} == {
+    assert {id_: index.read(place) for id_, place in index.places().items()} == {
         **CONTENT.entries,
         **sets,
     }

@@ -78,8 +78,14 @@ def test_everything_else_is_left_to_typer(arguments: list[str]) -> None:
 def _words(name: str) -> st.SearchStrategy[list[str]]:
     if default(name) is False:
         return st.just([flag(name)])
-    values = st.sampled_from(ABOUT[name].choices) if ABOUT[name].choices else st.text("ab./=", min_size=1)
-    return values.flatmap(lambda value: st.sampled_from([[flag(name), value], [f"{flag(name)}={value}"]]))
+    values = (
+        st.sampled_from(ABOUT[name].choices)
+        if ABOUT[name].choices
+        else st.text("ab./=", min_size=1)
+    )
+    return values.flatmap(
+        lambda value: st.sampled_from([[flag(name), value], [f"{flag(name)}={value}"]])
+    )
 
 
 @given(st.lists(st.sampled_from(sorted(ABOUT)).flatmap(_words), max_size=5))

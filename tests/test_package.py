@@ -59,7 +59,9 @@ def test_the_wheel_says_what_it_is_and_what_it_needs(wheel: Path) -> None:
         entry = archive.read(f"{folder}/entry_points.txt").decode()
         licences = [name for name in archive.namelist() if name.endswith("/LICENSE")]
 
-    required = sorted(each for each in metadata.get_all("Requires-Dist", []) if "extra ==" not in each)
+    required = sorted(
+        each for each in metadata.get_all("Requires-Dist", []) if "extra ==" not in each
+    )
     names = [each.split(">")[0].split("<")[0] for each in required]
     assert names == ["importlib-metadata", "packaging", "pyyaml", "rich", "typer"]
     assert "<0.29" in required[-1]
@@ -105,7 +107,9 @@ def _installed(python: Path) -> dict[str, str]:
 
 
 @pytest.mark.index
-def test_installing_it_changes_no_version_of_the_storys_environment(wheel: Path, tmp_path: Path) -> None:
+def test_installing_it_changes_no_version_of_the_storys_environment(
+    wheel: Path, tmp_path: Path
+) -> None:
     python = interpreter("3.10")
     if python is None:
         pytest.skip("no Python 3.10 on this machine")
@@ -142,12 +146,16 @@ def test_installing_it_changes_no_version_of_the_storys_environment(wheel: Path,
 
 
 @pytest.mark.index
-def test_as_a_tool_of_its_own_it_checks_the_environment_that_is_active(wheel: Path, tmp_path: Path) -> None:
+def test_as_a_tool_of_its_own_it_checks_the_environment_that_is_active(
+    wheel: Path, tmp_path: Path
+) -> None:
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     if uv is None:
         pytest.skip("no uv on this machine")
     tools = {"UV_TOOL_DIR": str(tmp_path / "tools"), "UV_TOOL_BIN_DIR": str(tmp_path / "bin")}
-    subprocess.run([uv, "tool", "install", "--quiet", wheel], check=True, env={**os.environ, **tools})
+    subprocess.run(
+        [uv, "tool", "install", "--quiet", wheel], check=True, env={**os.environ, **tools}
+    )
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
     distribution(site_of(tmp_path / "env"), "torch", "2.0.1")
     distribution(site_of(tmp_path / "env"), "numpy", "2.1.0")

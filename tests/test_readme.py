@@ -34,7 +34,9 @@ def test_the_picture_is_the_report_of_the_first_command() -> None:
     picture = PICTURE.search(text)
     assert picture
     # How much the matrix holds changes with every entry; all else has to be as shown.
-    assert STATED.sub("", picture[2]) == STATED.sub("", done.stdout), "UPDATE_GOLDEN=1 takes a new picture"
+    assert STATED.sub("", picture[2]) == STATED.sub("", done.stdout), (
+        "UPDATE_GOLDEN=1 takes a new picture"
+    )
     assert (done.returncode, done.stderr) == (1, "")
 
 
@@ -46,7 +48,11 @@ def test_every_option_and_command_it_names_exists() -> None:
 
     assert own
     assert named - known - {"--quiet"} == set()
-    commands = {command.name or command.callback.__name__ for command in cli.app.registered_commands if command.callback}
+    commands = {
+        command.name or command.callback.__name__
+        for command in cli.app.registered_commands
+        if command.callback
+    }
     for line in own:
         word = line.partition("envcheck ")[2].split()[0]
         assert word.startswith(("-", "#")) or word in commands | {"matrix"}, line

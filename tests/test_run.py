@@ -25,10 +25,20 @@ SWITCHES = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "TERM")
         pytest.param("auto", {}, True, True, id="a terminal"),
         pytest.param("auto", {}, False, False, id="a pipe"),
         pytest.param("always", {"NO_COLOR": "1"}, False, True, id="the option beats all"),
-        pytest.param("never", {"FORCE_COLOR": "1"}, True, False, id="the option beats all, the other way"),
-        pytest.param("auto", {"NO_COLOR": "1", "FORCE_COLOR": "1"}, True, False, id="NO_COLOR beats FORCE_COLOR"),
+        pytest.param(
+            "never", {"FORCE_COLOR": "1"}, True, False, id="the option beats all, the other way"
+        ),
+        pytest.param(
+            "auto",
+            {"NO_COLOR": "1", "FORCE_COLOR": "1"},
+            True,
+            False,
+            id="NO_COLOR beats FORCE_COLOR",
+        ),
         pytest.param("auto", {"NO_COLOR": ""}, True, True, id="an empty NO_COLOR is none"),
-        pytest.param("auto", {"FORCE_COLOR": "1", "TERM": "dumb"}, False, True, id="FORCE_COLOR beats TERM"),
+        pytest.param(
+            "auto", {"FORCE_COLOR": "1", "TERM": "dumb"}, False, True, id="FORCE_COLOR beats TERM"
+        ),
         pytest.param("auto", {"FORCE_COLOR": ""}, False, False, id="an empty FORCE_COLOR is none"),
         pytest.param("auto", {"CLICOLOR_FORCE": "1"}, False, True, id="CLICOLOR_FORCE"),
         pytest.param("auto", {"CLICOLOR_FORCE": "0"}, False, False, id="CLICOLOR_FORCE=0"),
@@ -37,7 +47,11 @@ SWITCHES = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "TERM")
     ],
 )
 def test_colour_is_decided_in_the_usual_order(
-    wish: str, variables: dict[str, str], on_terminal: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+    wish: str,
+    variables: dict[str, str],
+    on_terminal: bool,
+    expected: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in SWITCHES:
         monkeypatch.delenv(name, raising=False)
@@ -52,16 +66,27 @@ def test_colour_is_decided_in_the_usual_order(
     [
         pytest.param(KNOWN_BAD, "error", 1, id="an error"),
         pytest.param(KNOWN_BAD, "never", 0, id="an error that doesn't matter"),
-        pytest.param(KNOWN_BAD._replace(findings=KNOWN_BAD.findings[1:]), "error", 0, id="a warning"),
-        pytest.param(KNOWN_BAD._replace(findings=KNOWN_BAD.findings[1:]), "warning", 1, id="a warning that matters"),
-        pytest.param(KNOWN_BAD._replace(findings=KNOWN_BAD.findings[2:]), "warning", 0, id="a note"),
+        pytest.param(
+            KNOWN_BAD._replace(findings=KNOWN_BAD.findings[1:]), "error", 0, id="a warning"
+        ),
+        pytest.param(
+            KNOWN_BAD._replace(findings=KNOWN_BAD.findings[1:]),
+            "warning",
+            1,
+            id="a warning that matters",
+        ),
+        pytest.param(
+            KNOWN_BAD._replace(findings=KNOWN_BAD.findings[2:]), "warning", 0, id="a note"
+        ),
         pytest.param(UNKNOWN, "error", 0, id="unknown"),
         pytest.param(UNKNOWN, "unknown", 1, id="unknown that matters"),
         pytest.param(KNOWN_GOOD, "unknown", 0, id="known good"),
         pytest.param(KNOWN_BAD, "unknown", 1, id="an error where unknown matters"),
     ],
 )
-def test_the_exit_code_follows_from_findings_and_verdict(report: Report, fail_on: str, code: int) -> None:
+def test_the_exit_code_follows_from_findings_and_verdict(
+    report: Report, fail_on: str, code: int
+) -> None:
     assert run.exit_code(report, fail_on) == code
 
 

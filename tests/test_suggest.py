@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shlex
 from itertools import product
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,13 +16,12 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from envcheck import versions
+from envcheck.apply import applied, command
 from envcheck.audit import CHECKS, OUTSIDE, Options, audit
 from envcheck.model import Change, Package
-from envcheck.suggest import applied, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from random import Random
 
     from conftest import MakeEnvironment, MakeMatrix
     from packaging.utils import NormalizedName
@@ -61,15 +61,18 @@ PINS = ("transformers==4.37.1", "accelerate==0.26.1", "deepspeed==0.13.1", "toke
 ZERO2 = {"zero_optimization": {"stage": 2, "overlap_comm": True}}
 
 
-def shape(suggestion: Suggestion) -> tuple[str, dict[str, str], dict[str, str | None]]:
+Shape = tuple[str, dict[str, str], dict[str, str | None]]
+
+
+def shape(suggestion: Suggestion) -> Shape:
     """Return direction, new versions and settings of a suggestion."""
-    changes = {change.package: str(change.after) for change in suggestion.changes}
+    changes: dict[str, str] = {change.package: str(change.after) for change in suggestion.changes}
     return suggestion.direction, changes, dict(suggestion.settings)
 
 
-DOWN = ("downgrade", {"deepspeed": "0.12.3"}, {})
-UP = ("upgrade", {"deepspeed": "0.14.3"}, {})
-SET = ("settings", {}, {"zero_optimization.overlap_comm": "false"})
+DOWN: Shape = ("downgrade", {"deepspeed": "0.12.3"}, {})
+UP: Shape = ("upgrade", {"deepspeed": "0.14.3"}, {})
+SET: Shape = ("settings", {}, {"zero_optimization.overlap_comm": "false"})
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,12 @@ SET = ("settings", {}, {"zero_optimization.overlap_comm": "false"})
     "config", [pytest.param(ZERO2, id="certain"), pytest.param(None, id="needs verification")]
 )
 def test_each_way_out_is_offered_in_the_order_that_is_preferred(
-    environment: MakeEnvironment, matrix: MakeMatrix, *, prefer: str, expected: list[Any], config: Any
+    environment: MakeEnvironment,
+    matrix: MakeMatrix,
+    *,
+    prefer: str,
+    expected: list[Any],
+    config: Any,
 ) -> None:
     made = environment(*PINS, deepspeed_config=config)
     report = audit(made, matrix(STORY, releases=RELEASES), Options(prefer=prefer))
@@ -93,7 +101,9 @@ def test_each_way_out_is_offered_in_the_order_that_is_preferred(
     assert report.unresolved == ()
 
 
-def test_a_close_known_good_set_comes_first(environment: MakeEnvironment, matrix: MakeMatrix) -> None:
+def test_a_close_known_good_set_comes_first(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
     known = matrix(STORY, PROJECT, RELEASES)
     first, *others = audit(environment(*PINS), known, Options(project="moe-llava")).suggestions
     assert shape(first) == (
@@ -121,21 +131,39 @@ def test_with_fewest_changes_wanted_a_known_good_set_comes_by_its_number(
 @pytest.mark.parametrize(
     ("pins", "project", "close"),
     [
-        pytest.param(["torch==2.0.0", "transformers==1.0", "trl==1.0"], None, True, id="near enough"),
-        pytest.param(["torch==2.0.0", "transformers==1.0", *(f"{name}==2.0" for name in "abcd")], None, False, id="too far"),
-        pytest.param(["torch==2.0.0", "transformers==1.0", *(f"{name}==2.0" for name in "abcd")], "p", True, id="never too far for a project"),
+        pytest.param(
+            ["torch==2.0.0", "transformers==1.0", "trl==1.0"], None, True, id="near enough"
+        ),
+        pytest.param(
+            ["torch==2.0.0", "transformers==1.0", *(f"{name}==2.0" for name in "abcd")],
+            None,
+            False,
+            id="too far",
+        ),
+        pytest.param(
+            ["torch==2.0.0", "transformers==1.0", *(f"{name}==2.0" for name in "abcd")],
+            "p",
+            True,
+            id="never too far for a project",
+        ),
     ],
 )
 def test_a_set_is_close_if_few_packages_have_to_move(
-    environment: MakeEnvironment, matrix: MakeMatrix, *, pins: list[str], project: str | None, close: bool
+    environment: MakeEnvironment,
+    matrix: MakeMatrix,
+    *,
+    pins: list[str],
+    project: str | None,
+    close: bool,
 ) -> None:
     known = matrix(
-        '- {id: torch/bad, packages: [torch==2.0.0]}',
+        "- {id: torch/bad, packages: [torch==2.0.0]}",
         """
 - project: p
   sets: [{id: p@1, packages: [torch==2.0.1, transformers==1.0, trl==1.0, a==1.0, b==1.0, c==1.0, d==1.0]}]
 """,
-        "torch: [2.0.0, 2.0.1, 2.0.2]\n" + "".join(f"{name}: [1.0, 2.0]\n" for name in ("transformers", "trl", *"abcd")),
+        "torch: [2.0.0, 2.0.1, 2.0.2]\n"
+        + "".join(f"{name}: [1.0, 2.0]\n" for name in ("transformers", "trl", *"abcd")),
     )
     report = audit(environment(*pins), known, Options(project=project))
     assert [each.known_good for each in report.suggestions if each.known_good] == ["p@1"] * close
@@ -177,7 +205,11 @@ def test_a_set_may_pin_a_package_without_known_releases(
     made = environment(*PINS, "timm==0.9.2", "einops==0.6.1")
     (first, *_) = audit(made, known, Options(project="moe-llava")).suggestions
     assert ("timm", Version("0.9.2"), Version("0.6.13")) in first.changes
-    (first, *_) = audit(made._replace(packages={**made.packages, **environment("einops==2.0").packages}), known, Options(project="moe-llava")).suggestions
+    (first, *_) = audit(
+        made._replace(packages={**made.packages, **environment("einops==2.0").packages}),
+        known,
+        Options(project="moe-llava"),
+    ).suggestions
     assert first.known_good is None
 
 
@@ -233,7 +265,11 @@ def test_under_strict_what_a_set_has_is_installed(
     ],
 )
 def test_under_strict_what_keeps_the_sets_away_is_said(
-    environment: MakeEnvironment, matrix: MakeMatrix, pins: list[str], options: dict[str, Any], why: str
+    environment: MakeEnvironment,
+    matrix: MakeMatrix,
+    pins: list[str],
+    options: dict[str, Any],
+    why: str,
 ) -> None:
     report = audit(environment(*pins), matrix(STORY, PROJECT, RELEASES), STRICT._replace(**options))
     assert report.suggestions == ()
@@ -243,7 +279,9 @@ def test_under_strict_what_keeps_the_sets_away_is_said(
 def test_under_strict_errors_that_a_set_would_keep_are_said(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
-    known = matrix(STORY + "\n- {id: deepspeed/old, packages: [deepspeed==0.9.5]}", PROJECT, RELEASES)
+    known = matrix(
+        STORY + "\n- {id: deepspeed/old, packages: [deepspeed==0.9.5]}", PROJECT, RELEASES
+    )
     report = audit(environment(*PINS, deepspeed_config=ZERO2), known, STRICT)
     why = "the nearest set is moe-llava@1: going to it leaves errors"
     assert report.unresolved == (("deepspeed/nan", why), (OUTSIDE, why))
@@ -331,13 +369,10 @@ peft: ["1.0", "2.0"]
     made = environment("transformers==1.0", "tokenizers==1.0", "peft==1.0", python="3.10")
     report = audit(made, known, Options(keep=frozenset(worlds.names("tokenizers"))))
     assert report.suggestions == ()
-    kept = (
-        "transformers 2.0 requires tokenizers>=2; with another transformers something else fails; "
-        "tokenizers is to be kept"
-    )
+    why = "with transformers 2.0, transformers 2.0 requires tokenizers>=2, and tokenizers is to be kept"
     assert dict(report.unresolved) == {
-        "peft/bad": f"without it requirement/transformers/tokenizers stays: {kept}",
-        "transformers/bad": f"without it requirement/transformers/tokenizers stays: {kept}",
+        "peft/bad": f"without it transformers/bad stays: {why}",
+        "transformers/bad": why,
     }
 
 
@@ -345,7 +380,7 @@ def test_mixed_directions_are_tried_where_they_are_shorter(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
     known = matrix(
-        '- {id: trl/bad, packages: [trl==2.0]}\n- {id: peft/bad, packages: [peft==2.0]}',
+        "- {id: trl/bad, packages: [trl==2.0]}\n- {id: peft/bad, packages: [peft==2.0]}",
         releases="""
 trl: ["1.0", "2.0", {version: "3.0", requires: ["torch>=3"]}]
 peft: [{version: "1.0", requires: ["torch<2"]}, "2.0", "3.0"]
@@ -353,9 +388,9 @@ torch: ["1.0", "2.0", "3.0"]
 """,
     )
     made = environment("trl==2.0", "peft==2.0", "torch==2.0")
-    mixed = ("mixed", {"trl": "1.0", "peft": "3.0"}, {})
-    down = ("downgrade", {"trl": "1.0", "peft": "1.0", "torch": "1.0"}, {})
-    up = ("upgrade", {"trl": "3.0", "peft": "3.0", "torch": "3.0"}, {})
+    mixed: Shape = ("mixed", {"trl": "1.0", "peft": "3.0"}, {})
+    down: Shape = ("downgrade", {"trl": "1.0", "peft": "1.0", "torch": "1.0"}, {})
+    up: Shape = ("upgrade", {"trl": "3.0", "peft": "3.0", "torch": "3.0"}, {})
     assert [shape(each) for each in audit(made, known).suggestions] == [down, mixed, up]
     report = audit(made, known, Options(keep=frozenset(worlds.names("torch")), prefer="upgrade"))
     assert [shape(each) for each in report.suggestions] == [mixed]
@@ -381,7 +416,11 @@ def test_a_change_that_brings_in_a_warning_is_the_last_resort(
 def test_a_set_that_is_left_for_an_error_is_said_to_be_left(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
-    known = matrix('- {id: peft/bad, packages: [peft==1.0]}', "[{project: p, sets: [{id: p@1, packages: [peft==1.0, trl==1.0]}]}]", "peft: [1.0, 2.0]")
+    known = matrix(
+        "- {id: peft/bad, packages: [peft==1.0]}",
+        "[{project: p, sets: [{id: p@1, packages: [peft==1.0, trl==1.0]}]}]",
+        "peft: [1.0, 2.0]",
+    )
     report = audit(environment("peft==1.0", "trl==1.0"), known, Options(project="p"))
     (suggestion,) = report.suggestions
     assert suggestion.remaining == (OUTSIDE,)
@@ -406,7 +445,7 @@ def test_what_needs_two_facts_to_be_certain_calls_for_no_advice(
     report = audit(environment("deepspeed==0.13.1"), known)
     assert ([each.severity for each in report.findings], report.suggestions) == (["warning"], ())
     report = audit(environment("deepspeed==0.13.1", model={"moe": "deepspeed"}), known)
-    assert [each.direction for each in report.suggestions] == ["settings"]
+    assert [each.direction for each in report.suggestions] == ["downgrade", "settings"]
 
 
 def test_what_is_odd_or_only_worth_knowing_calls_for_no_advice(
@@ -424,17 +463,37 @@ def test_what_is_odd_or_only_worth_knowing_calls_for_no_advice(
 @pytest.mark.parametrize(
     ("pin", "origin", "note"),
     [
-        pytest.param("peft==1.0+cu118", "index", "peft 1.0+cu118 is a build from another index; give that index too, to get the same kind of build.", id="a build"),
-        pytest.param("peft==1.0", "vcs", "peft is installed from a working copy; this takes a release.", id="a repository"),
-        pytest.param("peft==1.0", "editable", "peft is installed from a working copy; this takes a release.", id="a working copy"),
-        pytest.param("peft==1.0", "file", "peft is installed from a file; this takes a release.", id="a file"),
+        pytest.param(
+            "peft==1.0+cu118",
+            "index",
+            "peft 1.0+cu118 is a build from another index; "
+            "give that index too, to get the same kind of build.",
+            id="a build",
+        ),
+        pytest.param(
+            "peft==1.0",
+            "vcs",
+            "peft is installed from a working copy; this takes a release.",
+            id="a repository",
+        ),
+        pytest.param(
+            "peft==1.0",
+            "editable",
+            "peft is installed from a working copy; this takes a release.",
+            id="a working copy",
+        ),
+        pytest.param(
+            "peft==1.0", "file", "peft is installed from a file; this takes a release.", id="a file"
+        ),
         pytest.param("peft==1.0", "index", "", id="a release"),
     ],
 )
 def test_what_an_installer_would_do_unasked_is_noted(
     environment: MakeEnvironment, matrix: MakeMatrix, pin: str, origin: str, note: str
 ) -> None:
-    known = matrix('- {id: peft/bad, packages: [peft==1.0, trl]}', releases="peft: [1.0, 2.0]\ntrl: [1.0]")
+    known = matrix(
+        "- {id: peft/bad, packages: [peft==1.0, trl]}", releases="peft: [1.0, 2.0]\ntrl: [1.0]"
+    )
     made = environment(pin, "trl==1.0")
     peft = made.packages[worlds.names("peft")[0]]._replace(origin=origin)
     made = made._replace(packages={**made.packages, peft.name: peft})
@@ -447,10 +506,20 @@ def test_what_an_installer_would_do_unasked_is_noted(
     [
         pytest.param({"a.b": "false"}, {"a": {"b": False, "c": [1]}, "d": 1}, id="changed"),
         pytest.param({"a.b": None}, {"a": {"c": [1]}, "d": 1}, id="removed"),
-        pytest.param({"a.x": None}, {"a": {"b": True, "c": [1]}, "d": 1}, id="removed though it isn't there"),
-        pytest.param({"x.y": None}, {"a": {"b": True, "c": [1]}, "d": 1}, id="removed from no section"),
-        pytest.param({"x.y.z": '"cpu"'}, {"a": {"b": True, "c": [1]}, "d": 1, "x": {"y": {"z": "cpu"}}}, id="added"),
-        pytest.param({"d.e": "5e8"}, {"a": {"b": True, "c": [1]}, "d": {"e": 5e8}}, id="in place of a value"),
+        pytest.param(
+            {"a.x": None}, {"a": {"b": True, "c": [1]}, "d": 1}, id="removed though it isn't there"
+        ),
+        pytest.param(
+            {"x.y": None}, {"a": {"b": True, "c": [1]}, "d": 1}, id="removed from no section"
+        ),
+        pytest.param(
+            {"x.y.z": '"cpu"'},
+            {"a": {"b": True, "c": [1]}, "d": 1, "x": {"y": {"z": "cpu"}}},
+            id="added",
+        ),
+        pytest.param(
+            {"d.e": "5e8"}, {"a": {"b": True, "c": [1]}, "d": {"e": 5e8}}, id="in place of a value"
+        ),
         pytest.param({"d": None}, {"a": {"b": True, "c": [1]}}, id="removed at the top"),
         pytest.param({}, {"a": {"b": True, "c": [1]}, "d": 1}, id="nothing"),
     ],
@@ -466,8 +535,16 @@ def test_settings_are_applied_to_a_copy(
 def test_a_setting_is_the_json_that_its_text_stands_for(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
-    values = {"a.word": "cpu", "a.number": "5e8", "a.flag": "true", "a.gone": "absent", "a.auto": "auto"}
-    conditions = "".join(f"{path}: '!={value}', " for path, value in values.items() if value != "absent")
+    values = {
+        "a.word": "cpu",
+        "a.number": "5e8",
+        "a.flag": "true",
+        "a.gone": "absent",
+        "a.auto": "auto",
+    }
+    conditions = "".join(
+        f"{path}: '!={value}', " for path, value in values.items() if value != "absent"
+    )
     fixes = "".join(f"{path}: '{value}', " for path, value in values.items())
     known = matrix(
         f"""
@@ -480,26 +557,48 @@ def test_a_setting_is_the_json_that_its_text_stands_for(
     config = {"a": {"word": "nvme", "number": 1, "flag": False, "gone": 1, "auto": 1}}
     (suggestion,) = audit(environment("deepspeed==1.0", deepspeed_config=config), known).suggestions
     assert dict(suggestion.settings) == {
-        "a.word": '"cpu"', "a.number": "5e8", "a.flag": "true", "a.gone": None, "a.auto": '"auto"'
+        "a.word": '"cpu"',
+        "a.number": "5e8",
+        "a.flag": "true",
+        "a.gone": None,
+        "a.auto": '"auto"',
     }
 
 
-NAMES = ("python", "/usr/bin/python3.10", "/home/Jo Doe/it's/bin/python", "C:\\Py thon\\python.exe", "$(x)/`y`/python", "/ü/python", "a\nb")
+NAMES = (
+    "python",
+    "/usr/bin/python3.10",
+    "/home/Jo Doe/it's/bin/python",
+    "C:\\Py thon\\python.exe",
+    "$(x)/`y`/python",
+    "/ü/python",
+    "a\nb",
+)
 
 
 @given(
     st.sampled_from(NAMES) | st.text(min_size=1).filter(lambda text: "\0" not in text),
     st.sampled_from(["pip", "conda", "uv"]),
-    st.lists(st.sampled_from(["1.0", "1!2.0rc1.post2.dev3", "0.9.5", "2.0+cu118"]), min_size=1, max_size=3),
+    st.lists(
+        st.sampled_from(["1.0", "1!2.0rc1.post2.dev3", "0.9.5", "2.0+cu118"]),
+        min_size=1,
+        max_size=3,
+    ),
 )
-def test_a_command_can_be_pasted_into_a_shell(executable: str, installer: str, numbers: list[str]) -> None:
+def test_a_command_can_be_pasted_into_a_shell(
+    executable: str, installer: str, numbers: list[str]
+) -> None:
     made = worlds.environment("peft==1.0", executable=executable, installer=installer)
     changes = [
         Change(name, None, Version(number))
         for name, number in zip(worlds.names("peft", "flash-attn", "trl"), numbers, strict=False)
     ]
     pins = [f"{change.package}=={change.after}" for change in changes]
-    start = ["uv", "pip", "install", "--python", executable] if installer == "uv" else [executable, "-m", "pip", "install"]
+    start = (
+        ["uv", "pip", "install", "--python", executable]
+        if installer == "uv"
+        else [executable, "-m", "pip", "install"]
+    )
     assert shlex.split(command(made, changes)) == [*start, *pins]
 
 
@@ -514,27 +613,34 @@ def test_a_command_quotes_only_what_it_must(environment: MakeEnvironment) -> Non
 
 # What every suggestion promises, over made-up matrices.
 
-WORLD = st.randoms(use_true_random=False)
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+WORLD = st.integers(0, 1 << 40)
+QUICK = settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
+)
 
 
 def ids(report: Report, *severities: str) -> set[str]:
     return {finding.id for finding in report.findings if finding.severity in severities}
 
 
-@given(WORLD, st.sampled_from(["downgrade", "upgrade", "fewest"]), st.integers(3, 6), st.integers(3, 8), st.booleans())
+@given(
+    WORLD, st.sampled_from(["downgrade", "upgrade", "fewest"]), st.integers(3, 6), st.integers(3, 8)
+)
 @QUICK
 def test_every_suggestion_keeps_its_promises(
-    random: Random, prefer: str, packages: int, most: int, keeps: bool
+    seed: int, prefer: str, packages: int, most: int
 ) -> None:
+    random = Random(seed)
     known, made = worlds.world(random, packages=packages, most=most)
-    keep = frozenset(random.sample(sorted(made.packages), 1) if keeps else ())
+    keep = frozenset(random.sample(sorted(made.packages), random.randint(0, 1)))
     options = Options(prefer=prefer, keep=keep)
     before = audit(made, known, options)
     assume(before.suggestions)
     assert audit(made, known, options) == before
     for suggestion in before.suggestions:
         _obeys(suggestion, made, known, keep)
+        if suggestion.settings and made.deepspeed_config is None:
+            continue  # what the settings are applied to isn't known
         after = audit(worlds.changed(made, suggestion), known, options)
         assert ids(after, "error") == set()
         assert not {*suggestion.resolves} & ids(after, "error", "warning", "info")
@@ -543,10 +649,12 @@ def test_every_suggestion_keeps_its_promises(
         if not ids(before, "error"):
             assert {*suggestion.remaining} < ids(before, "warning") | {""}
     flawed = [each for each in before.suggestions if {*each.remaining} - ids(before, "warning")]
-    assert flawed == [] or flawed == [*before.suggestions]
+    assert flawed in ([], [*before.suggestions])
 
 
-def _obeys(suggestion: Suggestion, made: Environment, known: Matrix, keep: frozenset[NormalizedName]) -> None:
+def _obeys(
+    suggestion: Suggestion, made: Environment, known: Matrix, keep: frozenset[NormalizedName]
+) -> None:
     python = versions.version(made.python) if made.python else None
     moves = []
     for package, before, after in suggestion.changes:
@@ -573,9 +681,9 @@ def _obeys(suggestion: Suggestion, made: Environment, known: Matrix, keep: froze
 @given(WORLD, st.integers(3, 4), st.integers(3, 4))
 @QUICK
 def test_where_any_change_removes_the_errors_one_is_found_and_it_is_small(
-    random: Random, packages: int, most: int
+    seed: int, packages: int, most: int
 ) -> None:
-    known, made = worlds.world(random, packages=packages, most=most)
+    known, made = worlds.world(Random(seed), packages=packages, most=most)
     before = audit(made, known)
     assume(ids(before, "error"))
     clean, any_ = _smallest(made, known, ids(before, "warning"))
@@ -590,12 +698,17 @@ def test_where_any_change_removes_the_errors_one_is_found_and_it_is_small(
         assert min(len(each.changes) for each in flawless) <= clean + 1
 
 
-def _smallest(made: Environment, known: Matrix, warnings: set[str]) -> tuple[int | None, int | None]:
-    """Try everything: the least number of changes that leaves no error and brings in no warning, or a warning."""
+def _smallest(
+    made: Environment, known: Matrix, warnings: set[str]
+) -> tuple[int | None, int | None]:
+    """Try everything: the fewest changes that leave no error, without a new warning and with one."""
     names = sorted({*known.tracked} | made.packages.keys())
     clean = any_ = None
     for choice in product(*(_possible(name, made, known) for name in names)):
-        moved = sum(package is not made.packages.get(name) for name, package in zip(names, choice, strict=True))
+        moved = sum(
+            package is not made.packages.get(name)
+            for name, package in zip(names, choice, strict=True)
+        )
         there = {package.name: package for package in choice if package is not None}
         environment = made._replace(packages=there)
         hits = [hit for check in CHECKS for hit in check.hits(environment, known)]

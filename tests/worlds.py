@@ -60,7 +60,7 @@ def changed(before: Environment, suggestion: Suggestion) -> Environment:
     """
     Apply a suggestion: the new versions, with what their releases require, and the settings.
     """
-    from envcheck.suggest import applied
+    from envcheck.apply import applied
 
     packages = dict(before.packages)
     for change in suggestion.changes:

@@ -1,5 +1,5 @@
 """
-What a log proves, put beside what is known: which entries explain it in this environment, and what to do first.
+What a log proves, put beside what is known: which entries explain it here, and what to do first.
 """
 
 from __future__ import annotations
@@ -75,29 +75,36 @@ class Answer(NamedTuple):
 
 
 def answer(
-    origin: str,
     said: Said,
-    environment: Environment | None,
-    remarks: tuple[str, ...],
-    report: Report | None,
     matrix: Matrix,
     entries: Mapping[str, Mapping[str, Any]],
+    *,
+    origin: str = "",
+    environment: Environment | None = None,
+    remarks: tuple[str, ...] = (),
+    report: Report | None = None,
 ) -> Answer:
     """
     Put together what a log proves and what is known about it.
 
     Args:
+        said: What the log says.
+        matrix: What is known.
+        entries: Its entries, by id.
         origin: What was read, as the user knows it.
-        said: What it says.
         environment: Where it was written, as far as that is known.
         remarks: What there is to say about that.
         report: What a check of it finds.
-        matrix: What is known.
-        entries: Its entries, by id.
     """
     findings = {each.id: each for each in report.findings} if report else {}
     found = [
-        _explanation(identifier, record, matched, said, environment, findings.get(identifier))
+        _explanation(
+            record,
+            matched,
+            min((seen.line for seen in said.texts.get(identifier, ())), default=0),
+            environment,
+            findings.get(identifier),
+        )
         for identifier, record in entries.items()
         if (matched := tuple(_matched(identifier, record, said)))
     ]
@@ -115,7 +122,9 @@ def answer(
         others=tuple(each.id for each in others),
         first=tuple(_first(said, shown)),
         command=suggestion.command if suggestion else "",
-        experiments=tuple(dict.fromkeys(text for each in said.proofs for text in each.experiments))[:4],
+        experiments=tuple(dict.fromkeys(text for each in said.proofs for text in each.experiments))[
+            :4
+        ],
     )
 
 
@@ -136,10 +145,9 @@ def _matched(identifier: str, record: Mapping[str, Any], said: Said) -> Iterator
 
 
 def _explanation(
-    identifier: str,
     record: Mapping[str, Any],
     matched: tuple[str, ...],
-    said: Said,
+    line: int,
     environment: Environment | None,
     finding: Finding | None,
 ) -> Explanation:
@@ -151,13 +159,13 @@ def _explanation(
     else:
         status, against = _against(record["packages"], environment)
     return Explanation(
-        id=identifier,
+        id=record["id"],
         title=record["title"],
         severity=finding.severity if finding else record["severity"],
         silent=bool(record.get("silent")),
         status=status,
         matched=matched,
-        line=min((seen.line for seen in said.texts.get(identifier, ())), default=0),
+        line=line,
         packages=packages,
         because=finding.because if finding else (),
         against=against,
@@ -220,7 +228,9 @@ def _selected(
     for each in found:
         texts = {text for text in each.matched if text.startswith("error: ")}
         possible = each.status == "may-hit" or (each.status == "unknown" and not here)
-        if each.status == "hits" or (texts and (each.status == "may-hit" or not texts <= explained)):
+        if each.status == "hits" or (
+            texts and (each.status == "may-hit" or not texts <= explained)
+        ):
             shown.append(each)
         elif possible and not texts and (vague < _FULL or each.severity == "error"):
             vague += 1
@@ -260,7 +270,9 @@ def _first(said: Said, shown: list[Explanation]) -> Iterator[str]:
     for each in [each for each in shown if each.status == "may-hit"][: 3 if not certain else 1]:
         yield f"{each.verify} ({each.id})"
     if not certain:
-        for each in [each for each in shown if each.status in {"unknown", "misses"} and each.line][:2]:
+        for each in [each for each in shown if each.status in {"unknown", "misses"} and each.line][
+            :2
+        ]:
             for fix in each.fixes[:1]:
                 yield f"If it is this: {fix_text(fix)} ({each.id})"
     serious = [each for each in said.proofs if each.severity == "error"]

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from envcheck import run
-from envcheck.diagnose import lines, place, report
+from envcheck.diagnose import as_json, lines, place, report
 from envcheck.diagnose.answer import Answer, answer
 from envcheck.diagnose.log import Log
 from envcheck.errors import SourceError, UsageError
@@ -36,7 +36,7 @@ def diagnose(
 
     Args:
         path: `-` reads standard input.
-        options: Where it was written, and how the report is; of `check`'s options those that name an environment.
+        options: Where it was written, and how the report is; of `check`, those that name one.
         follow: Go on with a file that grows; write a report whenever something new is found.
         pause: Waits for a file to grow.
 
@@ -92,13 +92,13 @@ class _Diagnosis:
         said = self.log.said()
         environment, remarks = place.corrected(self._environment, said, self._matrix)
         return answer(
-            self._origin,
             said,
-            environment,
-            remarks,
-            self._report(environment),
             self._matrix,
             self._entries,
+            origin=self._origin,
+            environment=environment,
+            remarks=remarks,
+            report=self._report(environment),
         )
 
     def _report(self, environment: Environment | None) -> Any:
@@ -127,7 +127,7 @@ class _Diagnosis:
         """
         result, to = self._answer(), sys.stdout
         if self._options.format == "json":
-            to.write(report.to_json(result, indent=None if one_line else 1))
+            to.write(as_json.to_json(result, indent=None if one_line else 1))
         else:
             self._text(result)
         to.flush()

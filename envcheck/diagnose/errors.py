@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from envcheck.diagnose.shapes import shape
+from envcheck.diagnose.needles import needles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from envcheck.diagnose.shapes import Handler, Where
 
@@ -24,9 +24,13 @@ _EXCEPTION: Final = re.compile(
     rb"^(?:.{0,100}?[\s\]:])??((?:[A-Za-z_]\w{0,60}\.){0,8}(?:[A-Z]\w{0,60}(?:Error|Exception)|Exception))"
     rb"(?::\s(.*))?$"
 )
-_WRAPPERS: Final = (b"ChildFailedError", b"CalledProcessError", b"ProcessRaisedException", b"RayTaskError")
+_WRAPPERS: Final = (
+    b"ChildFailedError",
+    b"CalledProcessError",
+    b"ProcessRaisedException",
+    b"RayTaskError",
+)
 "What launchers raise when a process of theirs has failed: the cause is above."
-_FLAGS: Final = re.compile(r"\(\?[aiLmsux-]+[:)]")
 
 
 class Text(NamedTuple):
@@ -37,8 +41,8 @@ class Text(NamedTuple):
     entry: str
     text: str
     "Literal, or a regular expression between slashes."
-    literal: bytes
-    "What a line must contain; empty: nothing that is known."
+    literals: tuple[bytes, ...]
+    "A line must contain one of them."
     pattern: re.Pattern[bytes] | None
 
 
@@ -49,7 +53,7 @@ class Seen(NamedTuple):
 
     text: str
     line: int
-    count: int
+    times: int
 
 
 class Errors:
@@ -57,7 +61,17 @@ class Errors:
     Watches for error texts.
     """
 
-    def __init__(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    def __init__(
+        self, records: Iterable[tuple[str, Mapping[str, Any]]], progress: Callable[[], int]
+    ) -> None:
+        """
+        Watch for the error texts of entries, and for exceptions.
+
+        Args:
+            records: The matrix's entries.
+            progress: Tells how far the training has come, as a number that grows.
+        """
+        self._progress = progress
         self._texts = tuple(texts(records))
         self._seen: dict[tuple[str, str], list[int]] = {}
         self._ordinary: set[tuple[str, str]] = set()
@@ -67,10 +81,12 @@ class Errors:
 
     def watched(self) -> Iterator[tuple[bytes, Handler]]:
         """
-        Yield the letters of each error text.
+        Yield the error texts that a line may contain.
         """
         for text in self._texts:
-            yield shape(text.literal), self._looker(text)
+            look = self._looker(text)
+            for literal in text.literals:
+                yield literal, look
         yield b"Traceback", self._begins
         yield b"Error", self._ends
         yield b"Exception", self._ends
@@ -103,9 +119,9 @@ class Errors:
         key = (found[1].rpartition(b".")[2], (found[2] or b"")[:_LENGTH])
         known = self._exceptions.get(key)
         if known is not None:
-            known[1] += 1
+            known[1:] = known[1] + 1, self._progress()
         elif len(self._exceptions) < _KEPT:
-            self._exceptions[key] = [where.line(), 1]
+            self._exceptions[key] = [where.line(), 1, self._progress()]
 
     def seen(self, *, ordinary: bool) -> dict[str, list[Seen]]:
         """
@@ -120,20 +136,18 @@ class Errors:
                 found.setdefault(key[0], []).append(Seen(key[1], line, count))
         return found
 
-    def exceptions(self) -> list[Seen]:
+    def exceptions(self, *, survived: bool) -> list[Seen]:
         """
         Return the exceptions that ended a traceback, in order.
+
+        Args:
+            survived: Those after which the training went on; else those that ended it.
         """
         return [
             Seen(b": ".join(filter(None, key)).decode("utf-8", "replace"), line, count)
-            for key, (line, count) in self._exceptions.items()
+            for key, (line, count, progress) in self._exceptions.items()
+            if survived is (progress < self._progress())
         ]
-
-    def traceback(self) -> bool:
-        """
-        Tell whether there is a traceback in the log.
-        """
-        return self._traceback
 
 
 def texts(records: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Text]:
@@ -147,57 +161,22 @@ def texts(records: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Text]:
                 continue
             if len(text) > 2 and text.startswith("/") and text.endswith("/"):
                 pattern = re.compile(text[1:-1].encode())
-                yield Text(identifier, text, required(text[1:-1]).encode(), pattern)
+                literals = tuple(each.encode() for each in needles(text[1:-1]))
+                yield Text(identifier, text, literals, pattern)
             else:
-                yield Text(identifier, text, text.encode(), None)
+                yield Text(identifier, text, (text.encode(),), None)
 
 
 def matches(text: Text, line: bytes) -> bool:
     """
     Tell whether a line contains an error text.
     """
-    if text.pattern is None:
-        return text.literal in line
-    at = line.find(text.literal)
-    if at < 0:
-        return False
-    return text.pattern.search(line[max(0, at - _AROUND) : at + _AROUND]) is not None
-
-
-def required(pattern: str) -> str:
-    r"""
-    Return the longest text that every match of a regular expression contains; empty: none is certain.
-
-    >>> required(r"flash_attn_2_cuda\S*\.so: undefined symbol: _ZN2at4_ops")
-    '.so: undefined symbol: _ZN2at4_ops'
-    >>> required("a|b"), required("(no |never )?works"), required("colou?r")
-    ('', 'works', 'colo')
-    """
-    if _FLAGS.search(pattern):
-        return ""
-    runs = [""]
-    depth = 0
-    at = 0
-    while at < len(pattern):
-        sign = pattern[at]
-        escaped = sign == "\\"
-        if escaped:
-            at += 1
-            sign = pattern[at] if at < len(pattern) else ""
-        at += 1
-        if not escaped and sign == "[":
-            at = pattern.find("]", at + 1) + 1 or len(pattern)
-        elif not escaped and sign in "()":
-            depth += 1 if sign == "(" else -1
-        elif not escaped and sign == "|":
-            if depth == 0:
-                return ""
-        elif not escaped and sign in "?*{":
-            runs[-1] = runs[-1][:-1]
-            if sign == "{":
-                at = pattern.find("}", at) + 1 or len(pattern)
-        elif depth == 0 and (escaped and not sign.isalnum() or not escaped and sign not in ".^$+"):
-            runs[-1] += sign
+    for literal in text.literals:
+        at = line.find(literal)
+        if at < 0:
             continue
-        runs.append("")
-    return max(runs, key=len)
+        if text.pattern is None:
+            return True
+        if text.pattern.search(line[max(0, at - _AROUND) : at + len(literal) + _AROUND]):
+            return True
+    return False

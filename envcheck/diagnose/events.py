@@ -26,17 +26,35 @@ _ACCUMULATION: Final = re.compile(
 )
 _DEEPSPEED: Final = re.compile(rb"DeepSpeed info: version=([\w.+-]{1,40})")
 _TRANSFORMERS: Final = re.compile(rb'"transformers_version":\s*"([\w.+-]{1,40})"')
-_LISTED: Final = re.compile(rb"^\s*-\s+`?([A-Za-z][\w-]{1,40})`?\s+version(?: \(GPU\?\))?:\s+v?(\d[\w.+!-]{0,40})")
+_LISTED: Final = re.compile(
+    rb"^\s*-\s+`?([A-Za-z][\w-]{1,40})`?\s+version(?: \(GPU\?\))?:\s+v?(\d[\w.+!-]{0,40})"
+)
 _NAMES: Final = {"pytorch": "torch", "huggingface_hub": "huggingface-hub"}
 _LISTABLE: Final = frozenset(
-    "accelerate bitsandbytes datasets deepspeed huggingface-hub llamafactory numpy peft safetensors tokenizers "
-    "torch transformers triton trl vllm".split()
+    [
+        "accelerate",
+        "bitsandbytes",
+        "datasets",
+        "deepspeed",
+        "huggingface-hub",
+        "llamafactory",
+        "numpy",
+        "peft",
+        "safetensors",
+        "tokenizers",
+        "torch",
+        "transformers",
+        "triton",
+        "trl",
+        "vllm",
+    ]
 )
 _INFINITE: Final = re.compile(rb"(:\s*-?)inf\b")
 "As DeepSpeed's own encoder writes it; `steps_per_print` is that under a trainer."
 _PYTHON: Final = re.compile(rb"/python(3\.\d{1,2})/(?:site|dist)-packages/")
 _SIGNAL: Final = re.compile(
-    rb"exits with return code = -(\d{1,3})\b|Signal (\d{1,3}) \(SIG[A-Z]{1,12}\) received|exitcode\s*: -(\d{1,3})\b"
+    rb"exits with return code = -(\d{1,3})\b|Signal (\d{1,3}) \(SIG[A-Z]{1,12}\) received"
+    rb"|exitcode\s*: -(\d{1,3})\b"
 )
 SIGNALS: Final = {6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV"}
 "Those that end a process against its will; SIGTERM is how launchers tidy up."
@@ -68,7 +86,9 @@ class Overflows:
             self.count += 1
             lower = self.scale is not None and scale < self.scale
             self.in_a_row = self.in_a_row + 1 if lower else 1
-            self.bottom = self.bottom or (found[2] is not None and number(found[2]) == scale) or scale < 1
+            self.bottom = (
+                self.bottom or (found[2] is not None and number(found[2]) == scale) or scale < 1
+            )
             self.scale, self.line = scale, where.line()
 
     def minimum(self, text: bytes, where: Where) -> None:
@@ -119,25 +139,25 @@ class Events:
         Yield the texts that these lines contain.
         """
         yield b"OVERFLOW", self.overflows.take
-        yield b"Gradientoverflow", self.overflows.take
-        yield b"lossscaleoverflow", self.overflows.take
-        yield b"Currentlossscalealready", self.overflows.minimum
-        yield b"stepskippedlr", self._steps
-        yield b"triedtogetlrvalue", self._rate
-        yield b"tokenizationmismatch", self._mismatch
-        yield b"GradientAccumulationsteps", self._accumulation
-        yield b"gradientaccumulationsteps", self._accumulation
-        yield b"Runningtraining", lambda *_: self._begin()
-        yield b"DeepSpeedinfoversion", self._deepspeed
-        yield b"Modelconfig", self._of_a_model
-        yield b"transformersversion", self._transformers
+        yield b"Gradient overflow", self.overflows.take
+        yield b"loss scale overflow", self.overflows.take
+        yield b"Current loss scale already", self.overflows.minimum
+        yield b"step=, skipped=, lr=", self._steps
+        yield b"tried to get lr value", self._rate
+        yield b"tokenization mismatch", self._mismatch
+        yield b"Gradient Accumulation steps", self._accumulation
+        yield b"gradient_accumulation_steps", self._accumulation
+        yield b"Running training", lambda *_: self._begin()
+        yield b"DeepSpeed info: version", self._deepspeed
+        yield b"Model config", self._of_a_model
+        yield b"transformers_version", self._transformers
         yield b"version", self._listed
-        yield b"printjson", self._configuration
-        yield b"printuserconfigjson", self._configuration
-        yield b"exitswithreturncode", self._signal
+        yield b"print] json", self._configuration
+        yield b"print_user_config] json", self._configuration
+        yield b"exits with return code", self._signal
         yield b"received", self._signal
         yield b"exitcode", self._signal
-        yield b"Watchdogcaughtcollectiveoperationtimeout", self._hang
+        yield b"Watchdog caught collective operation timeout", self._hang
         yield b"packages", self._package
 
     def _steps(self, text: bytes, _: Where) -> None:
@@ -191,10 +211,10 @@ class Events:
             found = _PYTHON.search(text)
             self.python = found[1].decode() if found else None
 
-    def _configuration(self, text: bytes, _: Where) -> None:
+    def _configuration(self, text: bytes, _where: Where) -> None:
         """DeepSpeed prints what it was configured with, with the values that the trainer filled in."""
-        _, found, rest = text.partition(b"json = {")
-        if found:
+        _, begins, rest = text.partition(b"json = {")
+        if begins:
             self._text = b"{" + rest + b"\n"
             self._shapes().grab = self._more_configuration
 

@@ -25,13 +25,27 @@ LONGEST: Final = 1024 * 1024
 PAUSE: Final = 0.5
 "Seconds between two looks at a file that doesn't grow."
 
-_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
 _NAMES: Final = (
-    (b"\x1f\x8b", "is compressed with gzip; unpack it into a pipe: zcat FILE | envcheck diagnose -"),
-    (b"\x28\xb5\x2f\xfd", "is compressed with zstd; unpack it into a pipe: zstdcat FILE | envcheck diagnose -"),
+    (
+        b"\x1f\x8b",
+        "is compressed with gzip; unpack it into a pipe: zcat FILE | envcheck diagnose -",
+    ),
+    (
+        b"\x28\xb5\x2f\xfd",
+        "is compressed with zstd; unpack it into a pipe: zstdcat FILE | envcheck diagnose -",
+    ),
     (b"BZh", "is compressed with bzip2; unpack it into a pipe: bzcat FILE | envcheck diagnose -"),
     (b"\xfd7zXZ", "is compressed with xz; unpack it into a pipe: xzcat FILE | envcheck diagnose -"),
-    (b"PK\x03\x04", "is a zip archive (as torch saves weights); give the text log or trainer_state.json"),
+    (
+        b"PK\x03\x04",
+        "is a zip archive (as torch saves weights); give the text log or trainer_state.json",
+    ),
     (b"\x89PNG", "is a picture; give the log as text"),
 )
 _TENSORBOARD: Final = b"brain.Event:"
@@ -48,7 +62,9 @@ class Block(NamedTuple):
     "Nothing more is there now: what has been read is all that can be said."
 
 
-def read(path: str, *, follow: bool = False, pause: Callable[[], None] | None = None) -> Iterator[Block]:
+def read(
+    path: str, *, follow: bool = False, pause: Callable[[], None] | None = None
+) -> Iterator[Block]:
     """
     Yield a log in blocks of whole lines; a line without an end is whole when the log ends.
 
@@ -102,9 +118,13 @@ def _open(path: str) -> int:
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            raise SourceError(f"cannot read the log {shown(path)}: it is a folder; give a file in it")
+            raise SourceError(
+                f"cannot read the log {shown(path)}: it is a folder; give a file in it"
+            )
         if not stat.S_ISREG(mode):
-            raise SourceError(f"cannot read the log {shown(path)}: it is not a file; pipe it in and use -")
+            raise SourceError(
+                f"cannot read the log {shown(path)}: it is not a file; pipe it in and use -"
+            )
         return os.open(path, _FLAGS)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -134,7 +154,9 @@ def _growing(path: str, pause: Callable[[], None]) -> Iterator[bytes | None]:
             following = _successor(path, descriptor)
             if following is None:
                 continue
-            while part := os.read(descriptor, BLOCK):  # what the writer added before it changed files
+            while part := os.read(
+                descriptor, BLOCK
+            ):  # what the writer added before it changed files
                 yield part
             yield b"\n"  # an unfinished line of the old file has ended, whatever follows
             if following >= 0:
@@ -155,7 +177,9 @@ def _successor(path: str, descriptor: int) -> int | None:
         there = os.stat(path)
     except OSError:
         return None  # between the two steps of a rotation
-    if (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino) or not stat.S_ISREG(there.st_mode):
+    if (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino) or not stat.S_ISREG(
+        there.st_mode
+    ):
         return None
     try:
         return os.open(path, _FLAGS)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from envcheck.diagnose.errors import Seen
     from envcheck.diagnose.patterns import Place
-    from envcheck.diagnose.proofs import Proof
+    from envcheck.diagnose.proof import Proof
     from envcheck.diagnose.shapes import Where
 
 _KEPT: Final = 5
@@ -39,7 +39,6 @@ class Said(NamedTuple):
     styles: tuple[str, ...]
     "Which programs wrote the records, the most frequent first."
     first: Place | None
-    last: Place | None
     "Of the last run."
     proofs: tuple[Proof, ...]
     "Of the last run and of the log as a whole; errors first, in the order of the log."
@@ -60,7 +59,12 @@ class Said(NamedTuple):
         Tell whether there was anything that could be judged.
         """
         return bool(
-            self.records or self.evaluations or self.proofs or self.earlier or self.texts or self.exceptions
+            self.records
+            or self.evaluations
+            or self.proofs
+            or self.earlier
+            or self.texts
+            or self.exceptions
         )
 
 
@@ -78,11 +82,11 @@ class Log:
         """
         self._run = Run()
         self._runs = 1
-        self._records = self._evaluations = self._bytes = self._last_line = 0
+        self._records = self._evaluations = self._bytes = 0
         self._earlier: list[tuple[int, tuple[Proof, ...]]] = []
         self._styles = Records(self._take)
         self._events = Events(lambda: self._shapes, self._begin)
-        self._errors = Errors(records)
+        self._errors = Errors(records, lambda: self._records)
         self._shapes = Shapes(
             [*self._styles.watched(), *self._events.watched(), *self._errors.watched()],
             self._styles.exact(),
@@ -109,7 +113,6 @@ class Log:
             if self._run.begins_anew(found):
                 self._begin()
             self._records += 1
-            self._last_line = where.line()
             self._run.add(found, where.line)
         elif isinstance(found, Evaluation):
             self._evaluations += 1
@@ -129,7 +132,6 @@ class Log:
         found += [each for each in proofs.of_log(self._events) if each.id not in known]
         found.sort(key=lambda each: (("error", "warning", "info").index(each.severity), each.line))
         skipping = not {each.id for each in found}.isdisjoint({"overflow-loop", "skipped-steps"})
-        exceptions = self._errors.exceptions()
         styles = sorted(self._styles.styles.items(), key=lambda pair: -pair[1])
         return Said(
             lines=self._shapes.lines,
@@ -140,14 +142,13 @@ class Log:
             ranks=len(self._styles.ranks),
             styles=tuple(name for name, _ in styles),
             first=self._run.first,
-            last=self._run.last,
             proofs=tuple(found),
             earlier=tuple(self._earlier),
             texts={
                 entry: tuple(seen) for entry, seen in self._errors.seen(ordinary=skipping).items()
             },
-            exceptions=tuple(each for each in exceptions if each.line > self._last_line),
-            survived=tuple(each for each in exceptions if each.line <= self._last_line),
+            exceptions=tuple(self._errors.exceptions(survived=False)),
+            survived=tuple(self._errors.exceptions(survived=True)),
             versions=dict(self._events.versions),
             python=self._events.python,
             deepspeed_config=self._events.config,

@@ -8,18 +8,19 @@ always is behind it, said with the one look that decides; a note is worth knowin
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
-
-from envcheck.diagnose.records import Evaluation, Record, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from envcheck.diagnose.records import Evaluation, Record, Summary
 
 BLOCK: Final = 10
 "Losses of which a median is taken."
 _ROOTS: Final = tuple((count, math.sqrt(count)) for count in range(1, 17))
 _RATIOS: Final = 50
+_RECENT: Final = 5
+"Losses before an evaluation that it is compared with."
 
 
 class Place(NamedTuple):
@@ -126,7 +127,6 @@ class Run:
     def __init__(self) -> None:
         self.count = 0
         self.first: Place | None = None
-        self.last: Place | None = None
         self.latest: Record | None = None
         self.reinforced = False
         self.zero = Watch(lambda record, _: record.loss == 0)
@@ -153,7 +153,7 @@ class Run:
         "The loss of the whole run, as it is printed at its end."
         self.ratios: list[float] = []
         "Loss in training through loss in evaluation, for the first evaluations."
-        self._recent: deque[float] = deque(maxlen=5)
+        self._recent: list[float] = []
         self._block: list[float] = []
         self.medians: tuple[float, ...] = ()
         "Of the first block of losses, the lowest, the last but one and the last."
@@ -167,37 +167,41 @@ class Run:
         """
         before, self.latest = self.latest, record
         self.count += 1
-        self.reinforced = self.reinforced or record.reinforced
-        self.skipped += record.skipped
-        if self.first is None:
-            self.first = self._place(record, line)
         loss, norm = record.loss, record.norm
-        fine = (
-            loss is not None
-            and 0 < loss < math.inf
-            and (norm is None or 0 < norm < math.inf)
-            and record.rate != 0
-            and before is not None
-            and loss != before.loss
-            and (norm is None or norm != before.norm)
-        )
-        if not fine or not self._quiet:
-            place = self._place(record, line)
-            for watch in self._watches:
-                watch.add(record, place, before)
-            self._quiet = all(watch.now is None for watch in self._watches)
+        if (
+            loss is None
+            or before is None
+            or not 0 < loss < math.inf
+            or (norm is not None and (not 0 < norm < math.inf or norm == before.norm))
+            or record.rate == 0
+            or loss == before.loss
+            or not self._quiet
+        ):
+            self._look(record, before, line)
+        if record.reinforced:
+            self.reinforced = True
         if loss is not None and 0 < loss < math.inf:
-            self._recent.append(loss)
-            self._block.append(loss)
-            if len(self._block) == BLOCK:
+            block = self._block
+            block.append(loss)
+            if len(block) == BLOCK:
                 self._median(record, line)
+
+    def _look(self, record: Record, before: Record | None, line: Callable[[], int]) -> None:
+        """Look closely at a record that isn't like most, or comes after one."""
+        place = self._place(record, line)
+        self.first = self.first or place
+        self.skipped += record.skipped
+        for watch in self._watches:
+            watch.add(record, place, before)
+        self._quiet = all(watch.now is None for watch in self._watches)
 
     def _place(self, record: Record, line: Callable[[], int]) -> Place:
         return Place(line(), self.count, record.step, record.epoch)
 
     def _median(self, record: Record, line: Callable[[], int]) -> None:
         median = sorted(self._block)[BLOCK // 2]
-        self._block.clear()
+        self._recent = self._block[-_RECENT:]
+        self._block = []
         if not self.medians:
             self.medians = (median, median, median, median)
             self.lowest = self._place(record, line)
@@ -217,9 +221,10 @@ class Run:
             self.bad_evaluations += 1
             if self.first_bad_evaluation is None:
                 self.first_bad_evaluation = Place(line(), self.count, None, None)
-        elif evaluation.loss > 0 and self._recent and len(self.ratios) < _RATIOS:
-            middle = sorted(self._recent)[len(self._recent) // 2]
-            self.ratios.append(middle / evaluation.loss)
+        elif evaluation.loss > 0 and len(self.ratios) < _RATIOS:
+            recent = sorted([*self._recent, *self._block][-_RECENT:])
+            if recent:
+                self.ratios.append(recent[len(recent) // 2] / evaluation.loss)
 
     def end(self, summary: Summary) -> None:
         """

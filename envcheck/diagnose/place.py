@@ -24,7 +24,7 @@ _TORCH: Final = versions.normalize("torch")
 
 def environment(options: CheckOptions, matrix: Matrix) -> Environment | None:
     """
-    Read the environment that the options name; `None`: none is named, and nothing can train in the active one.
+    Read the environment that the options name; `None`: none is named, and the active one has no torch.
 
     Raises:
         SourceError: The one that is named can't be read.
@@ -72,7 +72,9 @@ def corrected(
             changes = changes._replace(cuda=f"{cuda[2:-1]}.{cuda[-1]}")
     if said.python is not None and not _same_python(known.python, said.python):
         if known.python is not None:
-            remarks.append(f"The log was written with Python {said.python}; here is {known.python}.")
+            remarks.append(
+                f"The log was written with Python {said.python}; here is {known.python}."
+            )
         changes = changes._replace(python=said.python)
     if said.deepspeed_config is not None:
         changes = changes._replace(deepspeed_config=said.deepspeed_config)

@@ -49,16 +49,24 @@ _OBJECT: Final = re.compile(rb"\{[^{}]*\}")
 _PAIR: Final = re.compile(
     rb"""['"]([^'"{}:,]{1,80})['"]\s*:\s*(?:(['"])([^'"]*)\2|tensor\(\s*([^,)\s]+)[^)]*\)|([^\s,}\]]+))"""
 )
+_USUAL: Final = re.compile(
+    rb"\{'loss': ('?)([\w.+-]+)\1, (?:'grad_norm': '?([\w.+-]+)'?, )?'learning_rate': '?([\w.+-]+)'?, "
+    rb"'epoch': '?([\w.+-]+)'?\}"
+)
+"Nearly every record of Hugging Face Trainer; read without taking it apart."
 _PREFIX: Final = re.compile(rb"^\s*(?:\[(?:rank|default)?\d+\]:|[\w.-]{1,64}:)\s")
 _LINE_OF_JSON: Final = re.compile(rb"""^\s*"([^"]{1,80})"\s*:\s*("?)([\w.+-]+)"?\s*,?\s*$""")
 _MEGATRON: Final = re.compile(rb"iteration\s+(\d+)\s*/\s*\d+\s*\|(.{0,4000})", re.DOTALL)
 _MMENGINE: Final = re.compile(
-    rb"\b(?:Epoch|Iter)\s?(?:\(train\))?\s+\[[\d\]\[/\s]{1,60}\]\s+(?:base_lr: \S+\s+)?lr: ([\w.+-]+)(.{0,8000})",
+    rb"\b(?:Epoch|Iter)\s?(?:\(train\))?\s+\[[\d\]\[/\s]{1,60}\]\s+(?:base_lr: \S+\s+)?"
+    rb"lr: ([\w.+-]+)(.{0,8000})",
     re.DOTALL,
 )
 _MMENGINE_LOSS: Final = re.compile(rb"[\s,]loss: ([\w.+-]+)")
 _MMENGINE_NORM: Final = re.compile(rb"[\s,]grad_norm: ([\w.+-]+)")
-_REINFORCED: Final = re.compile(rb"^(?:reward|kl$|completion|rewards/|objective/|policy/|frac_reward)")
+_REINFORCED: Final = re.compile(
+    rb"^(?:reward|kl$|completion|rewards/|objective/|policy/|frac_reward)"
+)
 
 
 class Record(NamedTuple):
@@ -116,8 +124,8 @@ class Records:
         """
         return [
             (b"loss", self.line),
-            (b"elapsedtimeperiteration", self.megatron),
-            (b"datatime", self.mmengine),
+            (b"elapsed time per iteration", self.megatron),
+            (b"data_time", self.mmengine),
         ]
 
     def exact(self) -> list[tuple[bytes, Handler]]:
@@ -132,6 +140,9 @@ class Records:
         """
         if b'"log_history"' in text and self.styles:
             return  # ms-swift ends with all records once more
+        usual = _USUAL.search(text)
+        if usual is not None and text.count(b"{") == 1 and self._plain(usual, text, where):
+            return
         for found in _OBJECT.finditer(text):
             whole = found[0]
             if b"loss" not in whole:
@@ -143,6 +154,30 @@ class Records:
                 quoted = quoted or (key == b"loss" and quote != b"")
             if self._followed(text[: found.start()]):
                 self._use(fields, where, style(fields, whole, quoted=quoted))
+
+    def _plain(self, usual: re.Match[bytes], text: bytes, where: Where) -> bool:
+        """Take a record of the usual kind, the quick way; False: its numbers are none."""
+        quote, loss, norm, rate, epoch = usual.groups()
+        try:
+            record = Record(
+                float(loss),
+                None if norm is None else float(norm),
+                float(rate),
+                float(epoch),
+                None,
+                False,
+                0,
+                not quote,
+            )
+        except ValueError:
+            return False
+        start = usual.start()
+        if (start or self._rank != b"") and not self._followed(text[:start]):
+            return True
+        written = TRAINER_5 if quote else TRAINER if norm is None else TRAINER_NORM
+        self.styles[written] = self.styles.get(written, 0) + 1
+        self._take(record, where)
+        return True
 
     def spread(self, text: bytes, where: Where) -> None:
         """

@@ -1,13 +1,11 @@
 """
-The diagnosis, for people and as JSON.
+The diagnosis for people.
 """
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from envcheck import __version__
 from envcheck.clean import clip, visible
 from envcheck.formats.text import WIDTH, wrapped
 
@@ -15,12 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from envcheck.diagnose.answer import Answer, Explanation
-    from envcheck.diagnose.errors import Seen
-    from envcheck.diagnose.patterns import Place
-    from envcheck.diagnose.proofs import Proof
+    from envcheck.diagnose.proof import Proof
     from envcheck.formats.text import Row
 
-SCHEMA: Final = "envcheck-diagnosis/1"
 _INDENT: Final = "         "
 _HEADS: Final = {"certain": "PROVEN", "likely": "LIKELY", "note": "NOTE"}
 _STATUS: Final = {
@@ -51,7 +46,12 @@ def rows(answer: Answer, *, width: int = WIDTH) -> Iterator[Row]:
     for number, proofs in said.earlier:
         yield ()
         text = "; ".join(proof.title for proof in proofs)
-        yield from wrapped("EARLIER  ", f"Run {number} of {said.runs} in this log: {text}.", width, head_style="warning")
+        yield from wrapped(
+            "EARLIER  ",
+            f"Run {number} of {said.runs} in this log: {text}.",
+            width,
+            head_style="warning",
+        )
     yield from _exceptions(answer, width)
     for explanation in answer.explanations:
         yield ()
@@ -93,7 +93,11 @@ def _against(answer: Answer) -> str:
     parts = [environment.origin]
     if environment.python:
         parts.append(f"Python {environment.python}")
-    parts += [f"{name} {packages[name].version or '(version unknown)'}" for name in shown if name in packages]
+    parts += [
+        f"{name} {packages[name].version or '(version unknown)'}"
+        for name in shown
+        if name in packages
+    ]
     text = ", ".join(parts)
     if answer.said.deepspeed_config is not None:
         text += "; the DeepSpeed configuration is that of the log"
@@ -102,7 +106,9 @@ def _against(answer: Answer) -> str:
 
 def _proof(proof: Proof, width: int) -> Iterator[Row]:
     style = proof.severity if proof.certainty != "note" else "info"
-    yield from wrapped(f"{_HEADS[proof.certainty]:<9}", proof.title, width, head_style=style, style="strong")
+    yield from wrapped(
+        f"{_HEADS[proof.certainty]:<9}", proof.title, width, head_style=style, style="strong"
+    )
     for fact in proof.facts:
         yield from wrapped(_INDENT, fact, width)
     place = f" (line {proof.line})" if proof.line and proof.place is None else ""
@@ -114,8 +120,10 @@ def _exceptions(answer: Answer, width: int) -> Iterator[Row]:
     known = {seen.line for texts in said.texts.values() for seen in texts}
     for seen in said.exceptions[:_SHOWN]:
         yield ()
-        yield from wrapped("EXCEPTION ", clip(seen.text, 2 * _TEXT), width, head_style="error", style="strong")
-        times = f", {seen.count} times" if seen.count > 1 else ""
+        yield from wrapped(
+            "EXCEPTION ", clip(seen.text, 2 * _TEXT), width, head_style="error", style="strong"
+        )
+        times = f", {seen.times} times" if seen.times > 1 else ""
         unknown = "" if seen.line in known else "; no entry has this text"
         yield ((_INDENT, ""), (f"line {seen.line}{times}{unknown}", "label"))
     more = len(said.exceptions) - _SHOWN
@@ -124,8 +132,11 @@ def _exceptions(answer: Answer, width: int) -> Iterator[Row]:
     if said.survived:
         yield ()
         last = said.survived[-1]
-        text = f"{_number(len(said.survived), 'exception')} did not end the training, the last in line {last.line}"
-        yield from wrapped("NOTE     ", f"{text}: {clip(last.text, _TEXT)}", width, head_style="info")
+        count = _number(len(said.survived), "exception")
+        text = f"{count} did not end the training, the last in line {last.line}"
+        yield from wrapped(
+            "NOTE     ", f"{text}: {clip(last.text, _TEXT)}", width, head_style="info"
+        )
 
 
 def _explanation(each: Explanation, width: int) -> Iterator[Row]:
@@ -178,7 +189,10 @@ def _verdict(answer: Answer) -> Row:
         return (("not recognised", "unknown"), (f": {text}", ""))
     if answer.verdict == "nothing-found":
         course = "" if said.records else " and no record to judge"
-        return (("nothing found", "known-good"), (f": no sign of anything that is known to go wrong{course}", ""))
+        return (
+            ("nothing found", "known-good"),
+            (f": no sign of anything that is known to go wrong{course}", ""),
+        )
     parts = [each.title for each in said.proofs if each.severity != "info"][:1]
     if not parts and said.exceptions:
         parts = [clip(said.exceptions[0].text, 60)]
@@ -192,7 +206,10 @@ def _verdict(answer: Answer) -> Row:
 
 def _explained(answer: Answer) -> str:
     """Say in a few words which entries explain it."""
-    counts = {status: sum(1 for each in answer.explanations if each.status == status) for status in _STATUS}
+    counts = {
+        status: sum(1 for each in answer.explanations if each.status == status)
+        for status in _STATUS
+    }
     parts = [
         f"{counts[status]} {'entries explain' if counts[status] > 1 else 'entry explains'} it {words}"
         for status, words in (("hits", "here"), ("may-hit", "possibly here"))
@@ -211,97 +228,3 @@ def _number(count: int, word: str) -> str:
     if word.endswith("y") and count != 1:
         word = f"{word[:-1]}ie"
     return f"{count} {word}{'s' if count != 1 else ''}"
-
-
-def to_json(answer: Answer, *, indent: int | None = 1) -> str:
-    """
-    Return the diagnosis as ASCII JSON with a newline at the end; without an indent on one line.
-    """
-    return json.dumps(to_dict(answer), indent=indent) + "\n"
-
-
-def to_dict(answer: Answer) -> dict[str, Any]:
-    """
-    Return the diagnosis as plain data, in the form that `envcheck.diagnose` describes.
-    """
-    said, environment = answer.said, answer.environment
-    return {
-        "schema": SCHEMA,
-        "envcheck": __version__,
-        "matrix": dict(answer.matrix),
-        "log": {
-            "origin": answer.origin,
-            "lines": said.lines,
-            "bytes": said.bytes,
-            "records": said.records,
-            "evaluations": said.evaluations,
-            "runs": said.runs,
-            "ranks": said.ranks,
-            "written_by": list(said.styles),
-            "versions": dict(said.versions),
-            "python": said.python,
-            "deepspeed_config": said.deepspeed_config is not None,
-        },
-        "environment": environment
-        and {
-            "origin": environment.origin,
-            "kind": environment.kind,
-            "python": environment.python,
-            "packages": {
-                str(name): str(package.version) if package.version else None
-                for name, package in environment.packages.items()
-            },
-            "remarks": list(answer.remarks),
-        },
-        "verdict": answer.verdict,
-        "proofs": [_as_dict(proof) for proof in said.proofs],
-        "earlier": [
-            {"run": number, "proofs": [_as_dict(proof) for proof in proofs]} for number, proofs in said.earlier
-        ],
-        "exceptions": [_seen(seen) for seen in said.exceptions],
-        "survived": [_seen(seen) for seen in said.survived],
-        "explanations": [
-            {
-                "id": each.id,
-                "title": each.title,
-                "severity": each.severity,
-                "silent": each.silent,
-                "status": each.status,
-                "matched": list(each.matched),
-                "line": each.line or None,
-                "packages": dict(each.packages),
-                "because": list(each.because),
-                "against": each.against,
-                "verify": each.verify,
-                "why": each.why,
-                "fixes": [dict(fix) for fix in each.fixes],
-                "evidence": list(each.evidence),
-            }
-            for each in answer.explanations
-        ],
-        "others": list(answer.others),
-        "first": list(answer.first),
-        "command": answer.command,
-        "experiments": list(answer.experiments),
-    }
-
-
-def _as_dict(proof: Proof) -> dict[str, Any]:
-    return {
-        "id": proof.id,
-        "certainty": proof.certainty,
-        "severity": proof.severity,
-        "title": proof.title,
-        "facts": list(proof.facts),
-        "symptoms": list(proof.symptoms),
-        "at": _place(proof.place) or ({"line": proof.line} if proof.line else None),
-        "count": proof.count or None,
-    }
-
-
-def _place(place: Place | None) -> dict[str, Any] | None:
-    return place and {"line": place.line, "record": place.record, "step": place.step, "epoch": place.epoch}
-
-
-def _seen(seen: Seen) -> dict[str, Any]:
-    return {"text": seen.text, "line": seen.line, "count": seen.count}

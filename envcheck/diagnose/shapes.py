@@ -23,7 +23,13 @@ _ENDS: Final = bytes.maketrans(b"\r", b"\n")
 _REMEMBERED: Final = 20_000
 _LENGTH: Final = 1_000
 "Letters; the shape of a longer line isn't remembered."
-_ESCAPES: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)?|[@-Z\\^_])")
+_MANY: Final = 64 * 1024
+"Bytes of new shapes from which on it pays to take their words apart."
+_WORD: Final = re.compile(rb"[A-Za-z]+")
+_WORDS: Final = bytes(code if code in _LETTERS else 32 for code in range(256))
+_ESCAPES: Final = re.compile(
+    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)?|[@-Z\\^_])"
+)
 
 
 def shape(text: bytes) -> bytes:
@@ -52,7 +58,8 @@ class Where:
         """
         Return the number of the line, as an editor counts: a carriage return ends no line.
         """
-        offset = self._offset + sum(len(piece) + 1 for piece in self._pieces[self._piece : self.index])
+        between = self._pieces[self._piece : self.index]
+        offset = self._offset + sum(map(len, between)) + len(between)
         self._line += self._data.count(b"\n", self._offset, offset)
         self._piece, self._offset = self.index, offset
         return self._line
@@ -63,17 +70,20 @@ class Shapes:
     Hands the lines of a log to those who watch for a text in them.
     """
 
-    def __init__(self, watched: Iterable[tuple[bytes, Handler]], exact: Iterable[tuple[bytes, Handler]]) -> None:
+    def __init__(
+        self, watched: Iterable[tuple[bytes, Handler]], exact: Iterable[tuple[bytes, Handler]]
+    ) -> None:
         """
         Say who watches for what.
 
         Args:
-            watched: The letters of a text that a line must contain; none: every line.
+            watched: A text that a line must contain as far as its letters go; without letters: every line.
             exact: The letters that a line must consist of.
         """
-        self._watched = tuple(watched)
+        pairs = [(shape(text), _whole_word(text), handler) for text, handler in watched]
+        self._watched = tuple(each for each in pairs if each[0])
+        self._always = tuple(handler for letters, _, handler in pairs if not letters)
         self._exact = dict(exact)
-        self._always = tuple(handler for letters, handler in self._watched if not letters)
         self._plans: dict[bytes, tuple[Handler, ...]] = {}
         self._quiet: set[bytes] = set()
         self.grab: Handler | None = None
@@ -90,7 +100,7 @@ class Shapes:
             data = _ESCAPES.sub(b"", data)
         self.lines += data.count(b"\n")
         shapes = data.translate(_ENDS, _GONE).split(b"\n")
-        plans = self._plan(set(shapes))
+        plans = self._plan(set(shapes), data)
         if not plans and self.grab is None and not self._always:
             return
         pieces = (data.replace(b"\r", b"\n") if b"\r" in data else data).split(b"\n")
@@ -104,7 +114,7 @@ class Shapes:
             for handler in plan or self._always:
                 handler(pieces[index], where)
 
-    def _plan(self, shapes: set[bytes]) -> dict[bytes, tuple[Handler, ...]]:
+    def _plan(self, shapes: set[bytes], data: bytes) -> dict[bytes, tuple[Handler, ...]]:
         """Return who wants which of these shapes."""
         shapes -= self._quiet
         plans = {each: self._plans[each] for each in shapes if each in self._plans}
@@ -114,8 +124,7 @@ class Shapes:
         if len(self._quiet) + len(self._plans) > _REMEMBERED:
             self._quiet.clear()
             self._plans.clear()
-        joined = b"\n".join(new)
-        present = [pair for pair in self._watched if pair[0] and pair[0] in joined]
+        present = self._present(b"\n".join(new), data)
         for each in new:
             plan = tuple(handler for letters, handler in present if letters in each)
             if each in self._exact:
@@ -129,3 +138,23 @@ class Shapes:
             else:
                 self._quiet.add(each)
         return plans
+
+    def _present(self, shapes: bytes, data: bytes) -> list[tuple[bytes, Handler]]:
+        """Return who is watched for in shapes that weren't seen before."""
+        if len(shapes) < _MANY:
+            return [
+                (letters, handler) for letters, _, handler in self._watched if letters in shapes
+            ]
+        words = set(
+            data.translate(_WORDS).split()
+        )  # text that never repeats itself, as policies write it
+        return [
+            (letters, handler)
+            for letters, word, handler in self._watched
+            if (not word or word in words) and letters in shapes
+        ]
+
+
+def _whole_word(text: bytes) -> bytes:
+    """Return the longest word that has an end on both sides, wherever the text stands; empty: none."""
+    return max(_WORD.findall(text)[1:-1], key=len, default=b"")

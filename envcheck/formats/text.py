@@ -70,16 +70,22 @@ def rows(
     yield from wrapped("Matrix   ", _matrix(report), width, head_style="label")
     if report.project:
         yield from wrapped("Project  ", report.project, width, head_style="label")
-    notes = 0
+    notes = [] if verbose else [each for each in report.findings if each.severity == "info"]
     for finding in report.findings:
-        if finding.severity == "info" and not verbose:
-            notes += 1
+        if finding in notes:
             continue
         yield ()
         yield from _finding(finding, width, in_full=verbose or finding.severity == "error")
     if notes:
+        open_ = sum(1 for each in notes if each.certainty != "certain")
+        depend = f", {open_} of them if facts that weren't given say so" if open_ else ""
         yield ()
-        yield ((f"INFO     {notes} more worth knowing: -v shows all", "label"),)
+        yield from wrapped(
+            "INFO     ",
+            f"{len(notes)} more worth knowing{depend}: -v shows all",
+            width,
+            style="label",
+        )
     yield from _suggestions(report, width)
     yield ()
     yield _verdict(report)
@@ -89,7 +95,12 @@ def _checked(report: Report) -> str:
     environment = report.environment
     known = len(environment.packages)
     kind = _KINDS.get(environment.kind, environment.kind)
-    facts = [kind, f"Python {environment.python}" if environment.python else "Python unknown (see --python-version)"]
+    facts = [
+        kind,
+        f"Python {environment.python}"
+        if environment.python
+        else "Python unknown (see --python-version)",
+    ]
     if environment.cuda:
         facts.append(f"torch for CUDA {environment.cuda}")
     count = known + len(environment.untracked)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from envcheck.errors import MatrixError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from envcheck.matrix.index import Index, Release, Rule
 
 
-def clashes(
-    ids: Iterable[str], overrides: Collection[str], known: Mapping[str, str]
-) -> Mapping[str, str]:
+def clashes(ids: Iterable[str], overrides: Set[str], known: Mapping[str, str]) -> Mapping[str, str]:
     """
     Return what is wrong with the ids of a matrix that is put on top of others, by id.
 
@@ -28,13 +26,14 @@ def clashes(
         known: The ids below it, with the name of the matrix that each is in.
     """
     wrong = {}
-    for identifier in sorted(ids):
-        if identifier in known and identifier not in overrides:
+    # Few ids of many: the sets are compared as wholes.
+    for identifier in sorted((known.keys() & ids) ^ overrides):
+        if identifier in known:
             wrong[identifier] = (
                 f"the id {identifier!r} is already used in {known[identifier]}; "
                 "give it another id, or say `override: true`"
             )
-        elif identifier in overrides and identifier not in known:
+        else:
             wrong[identifier] = f"{identifier!r} overrides nothing"
     return wrong
 
@@ -186,7 +185,7 @@ class Matrix:
         Yield (id, record) of every entry and set that isn't overridden, by layer and id.
         """
         for number, layer in enumerate(self.layers):
-            for identifier, place in sorted(layer.ids().items()):
+            for identifier, place in sorted(layer.places().items()):
                 if identifier not in self._hidden[number]:
                     yield identifier, layer.read(place)
 
@@ -195,7 +194,7 @@ class Matrix:
         Return an entry's or a set's record; `None`: no such id.
         """
         for layer in reversed(self.layers):
-            place = layer.ids().get(identifier)
+            place = layer.places().get(identifier)
             if place:
                 record: Mapping[str, Any] = layer.read(place)
                 return record

@@ -7,6 +7,7 @@ keeps them. Whoever writes a file with this reads it back before it counts: see 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -16,9 +17,18 @@ if TYPE_CHECKING:
 
     from envcheck.matrix.strict_yaml import Node
 
+_UNQUOTED: Final = {"bool": "true|false", "int": r"0|-?[1-9]\d*", "float": r"-?\d+\.\d+"}
 _WIDTH: Final = 110
 _LINE_ENDS: Final = ("\x85", "\u2028", "\u2029")
 "Line ends to YAML 1.1, which outside of double quotes come back as another one, or as a space."
+
+
+class Value(str):
+    """
+    A value of a setting: a number or a flag stands without quotes, though a matrix reads it as text.
+    """
+
+    __slots__ = ()
 
 
 class _Dumper(yaml.SafeDumper):
@@ -38,12 +48,20 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
+def _value(dumper: yaml.SafeDumper, value: Value) -> yaml.ScalarNode:
+    for kind, pattern in _UNQUOTED.items():
+        if re.fullmatch(pattern, value):
+            return dumper.represent_scalar(f"tag:yaml.org,2002:{kind}", str(value))
+    return _text(dumper, str(value))
+
+
 def _list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.SequenceNode:
     words = all(isinstance(item, str) and "\n" not in item for item in items)
     return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=words)
 
 
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(Value, _value)
 _Dumper.add_representer(list, _list)
 _Dumper.yaml_implicit_resolvers = {  # a date is text to YAML 1.2, and needs no quotes
     first: [(tag, pattern) for tag, pattern in each if not tag.endswith(":timestamp")]

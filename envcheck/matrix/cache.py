@@ -10,10 +10,15 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from hashlib import blake2b
 from typing import Final
+from zlib import crc32
+
+from envcheck.matrix.index import Held
 
 _MAGIC: Final = b"envcheck-cache"
+_FIRST: Final = len(_MAGIC) + 1 + 64 + 1 + 8 + 1
+"Bytes of the first line: magic, stamp, checksum."
+_CHUNK: Final = 256 * 1024
 _FLAGS: Final = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
@@ -23,23 +28,26 @@ _FLAGS: Final = (
 )
 
 
-def load(name: str, stamp: str) -> bytes | None:
+def load(name: str, stamp: str) -> Held | None:
     """
-    Return what was saved under a name with this stamp; `None`: there is no such thing, or it is in doubt.
+    Open what was saved under a name with this stamp, at its start; `None`: it isn't there, or in doubt.
     """
     folder = _folder()
     if folder is None:
         return None
     try:
-        descriptor = os.open(os.path.join(folder, name), _FLAGS)
-        with open(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not (stat.S_ISREG(found.st_mode) and _only_ours(found)):
-                return None
-            first, data = file.readline(), file.read()
+        file = Held(os.open(os.path.join(folder, name), _FLAGS))
+        found = os.fstat(file.fileno())
+        if not (stat.S_ISREG(found.st_mode) and _only_ours(found)):
+            return None
+        first = file.read(_FIRST)
+        check = 0
+        while part := file.read(_CHUNK):
+            check = crc32(part, check)
+        file.seek(_FIRST)
     except OSError:
         return None
-    return data if first == _first_line(stamp, data) else None
+    return file if first == _first_line(stamp, check) else None
 
 
 def save(name: str, stamp: str, data: bytes) -> None:
@@ -48,7 +56,7 @@ def save(name: str, stamp: str, data: bytes) -> None:
 
     Args:
         name: What it replaces; a file name.
-        stamp: Identifies what the data was made from.
+        stamp: Identifies what the data was made from; 64 characters.
     """
     folder = _folder()
     if folder is None:
@@ -59,16 +67,16 @@ def save(name: str, stamp: str, data: bytes) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=folder)
         try:
             with open(descriptor, "wb") as file:
-                file.write(_first_line(stamp, data) + data)
+                file.write(_first_line(stamp, crc32(data)))
+                file.write(data)
             os.replace(temporary, os.path.join(folder, name))
         except BaseException:
             os.unlink(temporary)
             raise
 
 
-def _first_line(stamp: str, data: bytes) -> bytes:
-    check = blake2b(data, key=stamp.encode()).hexdigest()
-    return b"%s %s\n" % (_MAGIC, check.encode())
+def _first_line(stamp: str, check: int) -> bytes:
+    return b"%s %s %08x\n" % (_MAGIC, stamp.encode(), check)
 
 
 def _folder() -> str | None:

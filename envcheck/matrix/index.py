@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from envcheck.matrix.load import Content
 
-FORMAT = 4
+FORMAT = 5
 """Raised whenever the layout changes: an index of another format is never read."""
 
 _FIRST = 16
@@ -121,7 +121,8 @@ def build(content: Content) -> bytes:
             for name, project in sorted(content.projects.items())
             for distribution in project.get("distributions", [])
         },
-        "ids": writer.add(ids),
+        "ids": writer.add("\n".join(ids)),
+        "places": writer.add(list(ids.values())),
         "lines": writer.add({id_: "{}:{}".format(*content.places[id_]) for id_ in ids}),
     }
     body = writer.data.getvalue()
@@ -176,6 +177,15 @@ def _newest_date(content: Content) -> str:
     return max(dates, default="")
 
 
+class Held(io.FileIO):
+    """
+    A file that is open as long as it is used, and closes itself without a warning.
+    """
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Index:
     """
     One compiled matrix, read block by block, and nothing twice that is asked for often.
@@ -186,7 +196,7 @@ class Index:
         Open a compiled matrix.
 
         Args:
-            data: Seekable, at its start; belongs to the index from now on.
+            data: Seekable, where the index begins, which is the rest of it.
             name: How reports call this matrix.
 
         Raises:
@@ -195,7 +205,7 @@ class Index:
         self._data = data
         self.name = name
         length = int(data.read(_FIRST))
-        self._start = _FIRST + length
+        self._start = data.tell() + length
         header = json.loads(data.read(length))
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise ValueError("not an index of this format")
@@ -209,6 +219,7 @@ class Index:
         self.projects: Mapping[str, list[Any]] = header["projects"]
         self.distributions: Mapping[str, str] = header["distributions"]
         self._ids: Place = header["ids"]
+        self._places: Place = header["places"]
         self._lines: Place = header["lines"]
         self._rows: dict[NormalizedName, list[list[Any]]] = {}
 
@@ -275,12 +286,18 @@ class Index:
             row = next((row for row in rows if versions.version(row[0]) == version), None)
         return tuple(self.read(row[3])) if row is not None and row[3] else None
 
-    def ids(self) -> Mapping[str, Place]:
+    def ids(self) -> list[str]:
+        """
+        Return the ids of every entry and set.
+        """
+        ids: str = self.read(self._ids)
+        return ids.split("\n") if ids else []
+
+    def places(self) -> Mapping[str, Place]:
         """
         Return the place of every entry's and set's record.
         """
-        places: Mapping[str, Place] = self.read(self._ids)
-        return places
+        return dict(zip(self.ids(), self.read(self._places), strict=True))
 
     def lines(self) -> Mapping[str, str]:
         """

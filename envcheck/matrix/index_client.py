@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from envcheck.errors import RefreshError, UsageError
 from envcheck.matrix.published_file import (
     TIMEOUT,
     Declared,
@@ -35,12 +36,6 @@ if TYPE_CHECKING:
     from pypi_simple import DistributionPackage, PyPISimple
 
 PYPI = "https://pypi.org/simple/"
-
-
-class RefreshError(Exception):
-    """
-    Signal that the package index could not be read; the text is one line for the user.
-    """
 
 
 def index_settings(environ: Mapping[str, str]) -> tuple[str, str | None]:
@@ -80,15 +75,15 @@ def open_client(cache: Path | None, connections: int) -> Iterator[IndexClient]:
     Open a client for the index that the user has set up.
 
     Raises:
-        RefreshError: The library that talks to the index isn't installed.
+        UsageError: The library that talks to the index isn't installed.
     """
     try:
         from pypi_simple import ACCEPT_JSON_PREFERRED, PyPISimple
         from requests.adapters import HTTPAdapter
         from urllib3.util import Retry
     except ImportError as error:
-        message = f"{error.name} is missing: python -m pip install 'envcheck[refresh]'"
-        raise RefreshError(message) from None
+        message = f"{error.name} is missing: python -m pip install 'ml-envcheck[refresh]'"
+        raise UsageError(message) from None
 
     url, bundle = index_settings(os.environ)
     retries = Retry(5, backoff_factor=0.5, status_forcelist=[429, 500, 502, 503, 504])

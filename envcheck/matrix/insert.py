@@ -13,7 +13,7 @@ from envcheck.matrix import as_yaml, strict_yaml
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envcheck.matrix.strict_yaml import Problem
+    from envcheck.matrix.texts import Problem
 
 _BY_HAND = "add it by hand"
 

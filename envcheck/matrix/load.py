@@ -14,12 +14,12 @@ from envcheck import versions
 from envcheck.matrix import schema, strict_yaml
 from envcheck.matrix.kinds import Problems
 from envcheck.matrix.strict_yaml import quoted
-from envcheck.matrix.texts import Problem, read
+from envcheck.matrix.texts import FOLDERS, File, Problem, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from envcheck.matrix.texts import File
+__all__ = ["FOLDERS", "Content", "File", "Place", "load", "parse", "read"]
 
 
 class Place(NamedTuple):
@@ -45,7 +45,7 @@ class Content:
     releases: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     "Releases by package, as listed."
     places: dict[str, Place] = field(default_factory=dict)
-    "Of every entry, set, project and package with releases, by id or name."
+    "Of every entry, set and project, by id or name."
 
 
 def load(directory: str) -> tuple[Content, list[Problem]]:
@@ -137,7 +137,6 @@ def _releases(content: Content, file: File, nodes: Any, data: Any) -> Iterator[t
             yield item.line, f"{quoted(record['version'])} is listed twice; {first}"
         seen.setdefault(parsed, item.line)
     content.releases[file.stem] = data
-    content.places[f"releases/{file.stem}"] = Place(file.place, 1)
 
 
 def _once(content: Content, identifier: str, place: Place) -> Iterator[tuple[int, str]]:

@@ -28,7 +28,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from envcheck.matrix.index_client import RefreshError, open_client, write_atomically
+from envcheck.errors import RefreshError
+from envcheck.matrix.index_client import open_client, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -77,8 +78,8 @@ def refresh(packages: Sequence[str], directory: Path, *, cache: Path | None = No
         RefreshError: A package could not be read; the files of those before it are written.
     """
     changed = []
-    directory.mkdir(parents=True, exist_ok=True)
     with open_client(cache, _CONNECTIONS) as client, ThreadPoolExecutor(_CONNECTIONS) as pool:
+        directory.mkdir(parents=True, exist_ok=True)
         for name in map(canonicalize_name, packages):
             releases = _by_release(name, client.files(name))
             found = pool.map(client.declared, map(_best_file, releases.values()))

@@ -2,29 +2,33 @@
 Where matrices lie: the built-in one, a user's directories, and the cache of their indexes.
 
 A wheel carries its index. A checkout's or a user's YAML is compiled on first use into the user's
-cache; the cached index counts only if it was made from these very texts by this very code.
+cache; the cached index counts only if it was made from these very files by this very code.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import time
 from typing import TYPE_CHECKING, Final
 
 from envcheck import __version__
 from envcheck.clean import clean
 from envcheck.errors import MatrixError
 from envcheck.matrix import Matrix
-from envcheck.matrix.index import FORMAT, Index
+from envcheck.matrix.index import FORMAT, Held, Index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from envcheck.matrix.load import Content
-    from envcheck.matrix.texts import File, Problem
+    from envcheck.matrix.texts import Problem
 
 BUILT_IN: Final = "built-in"
 INDEX_NAME: Final = "index.json"
+_SETTLED: Final = 2_000_000_000
+"""Nanoseconds without a change before an index is kept: two changes in one tick of the clock, which may
+be as long as two seconds, can't be told from one."""
 _HERE: Final = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -59,55 +63,42 @@ def open_matrix(directories: Sequence[str] = ()) -> Matrix:
 def _built_in() -> Index:
     path = directory()
     try:
-        return Index(_File(os.path.join(path, INDEX_NAME)), BUILT_IN)
+        return Index(Held(os.path.join(path, INDEX_NAME)), BUILT_IN)
     except (OSError, ValueError, KeyError, TypeError):
         return _compiled(path, BUILT_IN)  # a checkout, or a damaged installation: the YAML decides
-
-
-class _File(io.FileIO):
-    """
-    A file that is open as long as it is used.
-    """
-
-    def __del__(self) -> None:
-        self.close()
 
 
 def _compiled(path: str, name: str) -> Index:
     """Return the index of a directory of YAML, from the cache where that is beyond doubt."""
     from hashlib import blake2b
 
-    from envcheck.matrix import cache
-    from envcheck.matrix.texts import read
+    from envcheck.matrix import cache, texts
 
-    files, problems = read(path)
+    now = time.time_ns()
+    files, changed = texts.signature(path) or ("", now)
     where = os.path.abspath(path).encode(errors="surrogateescape")
     key = f"{blake2b(where, digest_size=16).hexdigest()}.index"
-    stamp = _stamp(files)
-    data = None if problems else cache.load(key, stamp)
-    if data is None:
-        from envcheck.matrix.load import parse  # and with it YAML
+    made_from = f"{__version__} {FORMAT} {_code()} {files}".encode(errors="surrogateescape")
+    stamp = blake2b(made_from, digest_size=32).hexdigest()
+    cached = cache.load(key, stamp)
+    if cached is not None:
+        return Index(cached, name)
+    from envcheck.matrix.load import load  # and with it YAML
 
-        content, more = parse(files, path)
-        data = _build(content, problems + more)
+    data = _build(*load(path))
+    if now - changed > _SETTLED:
         cache.save(key, stamp, data)
     return Index(io.BytesIO(data), name)
 
 
-def _stamp(files: Iterable[File]) -> str:
-    """Identify the texts, and the code that makes an index of them: in a checkout it changes too."""
-    from hashlib import blake2b
-
-    code = [
+def _code() -> list[str]:
+    """Identify the code that makes an index: in a checkout it changes too."""
+    return sorted(
         f"{each.name} {each.stat().st_size} {each.stat().st_mtime_ns}"
-        for each in os.scandir(_HERE)
+        for folder in (_HERE, os.path.dirname(_HERE))
+        for each in os.scandir(folder)
         if each.name.endswith(".py")
-    ]
-    digest = blake2b(f"{__version__} {FORMAT} {sorted(code)}".encode(), digest_size=32)
-    for file in files:
-        head = f"\0{file.place}\0{len(file.text)}\0"
-        digest.update((head + file.text).encode(errors="surrogateescape"))
-    return digest.hexdigest()
+    )
 
 
 def compile_directory(path: str) -> bytes:

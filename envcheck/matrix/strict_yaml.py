@@ -18,6 +18,8 @@ from envcheck.matrix.texts import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = ["Node", "Problem", "parse", "quoted"]
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is absent from some builds
 _MAX_DEPTH = 20
 _FORBIDDEN = re.compile(

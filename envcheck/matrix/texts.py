@@ -1,10 +1,11 @@
 """
-The files of a matrix directory, read as text: enough to tell whether they have changed.
+The files of a matrix directory: whether they have changed, and their texts.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from typing import Final, NamedTuple
 
 from envcheck.clean import clean
@@ -47,6 +48,34 @@ class File(NamedTuple):
         return f"{self.folder}/{self.stem}{_SUFFIX}"
 
 
+def signature(directory: str) -> tuple[str, int] | None:
+    """
+    Return what is another whenever a file of a matrix directory is, and when one last was (nanoseconds).
+
+    A file's size and its two times are enough: only the system sets the time of the last change.
+
+    Returns:
+        `None` where it can't be told, since not all of them are there and files.
+
+    Raises:
+        MatrixError: A folder can't be read.
+    """
+    rows = []
+    newest = 0
+    for folder in FOLDERS:
+        for each in _listed(directory, folder):
+            try:
+                found = each.stat()
+            except OSError:  # a link to nothing
+                return None
+            if not stat.S_ISREG(found.st_mode):
+                return None
+            times = found.st_mtime_ns, found.st_ctime_ns
+            newest = max(newest, *times)
+            rows.append((folder, each.name, found.st_dev, found.st_ino, found.st_size, *times))
+    return repr(rows), newest
+
+
 def read(directory: str) -> tuple[list[File], list[Problem]]:
     """
     Read the files of a matrix directory as text, and what can't be read.
@@ -60,9 +89,9 @@ def read(directory: str) -> tuple[list[File], list[Problem]]:
     found: list[File] = []
     problems: list[Problem] = []
     for folder in FOLDERS:
-        for name in _names(directory, folder):
-            path = os.path.join(directory, folder, name)
-            stem, suffix = os.path.splitext(name)
+        for each in _listed(directory, folder):
+            path = each.path
+            stem, suffix = os.path.splitext(each.name)
             if suffix != _SUFFIX:
                 problems.append(Problem(path, 1, f"a matrix file must be named *{_SUFFIX}"))
             elif os.path.exists(path) and not os.path.isfile(path):
@@ -79,18 +108,20 @@ def read(directory: str) -> tuple[list[File], list[Problem]]:
     return found, problems
 
 
-def _names(directory: str, folder: str) -> list[str]:
+def _listed(directory: str, folder: str) -> list[os.DirEntry[str]]:
+    """Return what looks like a matrix file, by name."""
     path = os.path.join(directory, folder)
     try:
-        names = sorted(os.listdir(path))
+        with os.scandir(path) as found:
+            listed = [
+                each
+                for each in found
+                if each.name.lower().endswith((_SUFFIX, ".yml")) and not each.name.startswith(".")
+            ]
     except FileNotFoundError:
         return []
     except OSError as error:
         if not os.path.isdir(directory):
             return []
         raise MatrixError((f"{clean(path)}: {clean(error.strerror or str(error))}",)) from error
-    return [
-        name
-        for name in names
-        if name.lower().endswith((_SUFFIX, ".yml")) and not name.startswith(".")
-    ]
+    return sorted(listed, key=lambda each: each.name)

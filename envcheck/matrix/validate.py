@@ -109,7 +109,7 @@ def judge(content: Content, below: Matrix | None = None) -> Iterator[tuple[Place
     known = below.ids() if below else {}
     for identifier, message in clashes(index.ids(), index.overrides, known).items():
         yield content.places[identifier], message
-    index.overrides = frozenset(known.keys() & index.ids().keys())  # as it must have been meant
+    index.overrides = frozenset(known.keys() & index.ids())  # as it must have been meant
     matrix = Matrix([*(below.layers if below else ()), index])
     for identifier, entry in content.entries.items():
         for message in _Entry(identifier, entry, matrix).problems():

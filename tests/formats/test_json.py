@@ -33,10 +33,22 @@ def test_fields_of_the_contract_are_there() -> None:
     data = KNOWN_BAD.to_dict()
 
     assert data["schema"] == "envcheck-report/1"
-    assert data["environment"]["packages"] == {"deepspeed": "0.13.1", "einops": "0.6.1", "torch": "2.0.1+cu117"}
+    assert data["environment"]["packages"] == {
+        "deepspeed": "0.13.1",
+        "einops": "0.6.1",
+        "torch": "2.0.1+cu117",
+    }
     assert data["environment"]["unreadable"] == [{"name": "line 12", "reason": "nonsense"}]
-    assert data["known_good"]["differs"][0] == {"package": "deepspeed", "installed": "0.13.1", "set": "0.9.5"}
-    assert data["suggestions"][0]["changes"][2] == {"package": "tokenizers", "from": None, "to": "0.15.1"}
+    assert data["known_good"]["differs"][0] == {
+        "package": "deepspeed",
+        "installed": "0.13.1",
+        "set": "0.9.5",
+    }
+    assert data["suggestions"][0]["changes"][2] == {
+        "package": "tokenizers",
+        "from": None,
+        "to": "0.15.1",
+    }
     assert data["suggestions"][0]["verified"] == "matrix"
     assert data["suggestions"][1]["settings"] == [
         {"path": "zero_optimization.overlap_comm", "value": False, "remove": False},

@@ -13,7 +13,9 @@ ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @pytest.mark.parametrize("report", [pytest.param(each, id=key) for key, each in ALL.items()])
-def test_colours_change_nothing_but_colours(monkeypatch: pytest.MonkeyPatch, report: Report) -> None:
+def test_colours_change_nothing_but_colours(
+    monkeypatch: pytest.MonkeyPatch, report: Report
+) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     stream = io.StringIO()
@@ -32,5 +34,9 @@ def test_only_the_terminals_own_colours_are_used() -> None:
 
     terminal.write(text.rows(ALL["known-bad"]), stream)
 
-    numbers = {int(each) for found in ESCAPE.findall(stream.getvalue()) for each in re.findall(r"\d+", found)}
+    numbers = {
+        int(each)
+        for found in ESCAPE.findall(stream.getvalue())
+        for each in re.findall(r"\d+", found)
+    }
     assert numbers <= {0, 1, 2, 4, *range(30, 38), 39, 49, *range(90, 98)}

@@ -17,9 +17,13 @@ HIDDEN = r"\x1b[31mred"  # a word too long for any line
 
 @pytest.mark.parametrize("report", [pytest.param(each, id=key) for key, each in ALL.items()])
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_plain_report_is_as_kept(request: pytest.FixtureRequest, report: Report, width: int) -> None:
+def test_the_plain_report_is_as_kept(
+    request: pytest.FixtureRequest, report: Report, width: int
+) -> None:
     key = request.node.callspec.id.split("-", 1)[1]
-    assert_golden(f"text-{key}-{width}.txt", text.plain(text.rows(report, width=width, verbose=True)))
+    assert_golden(
+        f"text-{key}-{width}.txt", text.plain(text.rows(report, width=width, verbose=True))
+    )
 
 
 @pytest.mark.parametrize("report", [pytest.param(each, id=key) for key, each in ALL.items()])
@@ -51,7 +55,10 @@ def test_notes_are_counted_unless_all_is_asked_for() -> None:
 
 
 def test_what_looks_like_a_workflow_command_does_not_start_a_line() -> None:
-    assert text.plain([(("  ::error::x", ""),), (("a ##[group]b", ""),)]) == "  :\\x3aerror:\\x3ax\na #\\x23[group]b\n"
+    assert (
+        text.plain([(("  ::error::x", ""),), (("a ##[group]b", ""),)])
+        == "  :\\x3aerror:\\x3ax\na #\\x23[group]b\n"
+    )
 
 
 def test_colons_inside_a_line_stay_readable() -> None:

@@ -106,7 +106,7 @@ def test_a_package_that_is_only_named_second_has_an_empty_block() -> None:
 def test_records_are_read_as_they_were_written() -> None:
     found = index()
 
-    assert found.read(found.ids()["torch/breaks"]) == CONTENT.entries["torch/breaks"]
+    assert found.read(found.places()["torch/breaks"]) == CONTENT.entries["torch/breaks"]
     assert found.read(found.sets[2]) == {
         **known_good("moe-llava@1", "torch==2.0.1"),
         "project": "moe-llava",
@@ -145,7 +145,7 @@ def test_requirements_of_a_release(version: str, expected: tuple[str, ...] | Non
 def test_nothing_known_is_an_index_too() -> None:
     found = index(Content())
 
-    assert (found.date, found.entries, found.packages, found.ids()) == ("", 0, {}, {})
+    assert (found.date, found.entries, found.packages, found.ids()) == ("", 0, {}, [])
 
 
 DATA = build(CONTENT)
@@ -179,7 +179,7 @@ def test_damage_that_shows_later_is_one_clear_line(damage: bytes) -> None:
     with pytest.raises(
         MatrixError, match=r"^built-in: the index is damaged; install envcheck again$"
     ):
-        found.read(found.ids()["torch/breaks"])
+        found.read(found.places()["torch/breaks"])
 
 
 names = st.sampled_from(["torch", "numpy", "deepspeed", "peft"])
@@ -226,7 +226,7 @@ def test_an_index_says_what_the_content_says_in_whatever_order(
     )
     found = index(made)
 
-    ids = found.ids()
+    ids = found.places()
     assert {id_: found.read(place) for id_, place in ids.items() if "/" in id_} == made.entries
     assert found.entries == len(bad)
     rules = {rule.id: rule for name in found.packages for rule in found.block(name)[0]}

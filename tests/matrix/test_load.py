@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from knowledge import EVIDENCE, directory, entry, known_good, project, releases
 
-from envcheck.errors import MatrixError
-from envcheck.files import LIMIT
 from envcheck.matrix.load import load
-from envcheck.matrix.texts import read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +46,6 @@ def test_a_sound_directory_is_read(tmp_path: Path) -> None:
         "torch/breaks": (BAD, 1),
         "llava": (GOOD, 1),
         "llava@1": (GOOD, 1),
-        "releases/torch": ("releases/torch.yaml", 1),
     }
 
 
@@ -203,96 +197,6 @@ def test_forms_of_a_text_file_make_no_difference(tmp_path: Path, text: bytes) ->
     assert content.entries["torch/breaks"]["evidence"] == [
         EVIDENCE.replace("someone/something", "a/b")
     ]
-
-
-def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    directory(tmp_path, {BAD: ""})
-    os.truncate(tmp_path / BAD, 50_000_000)
-
-    assert problems(tmp_path) == [
-        f"known-bad/torch.yaml:1: the file is larger than {LIMIT >> 20} MiB; is it the right file?"
-    ]
-
-
-def test_a_folder_where_a_file_is_meant_is_told(tmp_path: Path) -> None:
-    directory(tmp_path, {f"{BAD}/x.yaml": lines()})
-
-    assert problems(tmp_path) == [
-        "known-bad/torch.yaml:1: not a file (a folder, a pipe or a device)"
-    ]
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
-def test_nothing_waits_for_a_pipe(tmp_path: Path) -> None:
-    directory(tmp_path, {GOOD: project()})
-    (tmp_path / "known-bad").mkdir()
-    os.mkfifo(tmp_path / BAD)
-
-    assert problems(tmp_path) == [
-        "known-bad/torch.yaml:1: not a file (a folder, a pipe or a device)"
-    ]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a right there")
-def test_links_are_followed_and_lead_somewhere(tmp_path: Path) -> None:
-    directory(tmp_path / "elsewhere", {BAD: lines()})
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "known-bad").symlink_to(tmp_path / "elsewhere" / "known-bad")
-    assert load(str(tmp_path / "mine"))[1] == []
-
-    (tmp_path / "elsewhere" / "known-bad" / "numpy.yaml").symlink_to(tmp_path / "nowhere")
-    assert problems(tmp_path / "mine") == [
-        "known-bad/numpy.yaml:1: cannot read the file: no such file"
-    ]
-
-
-def test_what_is_no_part_of_a_matrix_is_left_alone(tmp_path: Path) -> None:
-    others = {
-        "README.md": "x",
-        "known-bad/.torch.yaml": "{",
-        "known-bad/torch.yaml~": "{",
-        ".git/x": "",
-    }
-
-    assert load(str(directory(tmp_path, {**SOUND, **others})))[1] == []
-
-
-ABSENT = [
-    pytest.param("nowhere", "nowhere: is no directory", id="nothing there"),
-    pytest.param("file.yaml", "file.yaml: is no directory", id="a file"),
-    pytest.param("empty", "empty: holds no matrix", id="an empty directory"),
-    pytest.param("other", "other: holds no matrix", id="another directory"),
-    pytest.param("half", "half/known-bad: Not a directory", id="a file for a folder"),
-]
-
-
-@pytest.mark.parametrize(("name", "expected"), ABSENT)
-def test_no_matrix_is_an_error_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty").mkdir()
-    directory(tmp_path, {"file.yaml": "", "other/sub/x.yaml": "", "half/known-bad": ""})
-
-    with pytest.raises(MatrixError) as caught:
-        load(name)
-    assert str(caught.value).startswith(expected)
-    assert len(caught.value.problems) == 1
-    assert caught.value.exit_code == 2
-
-
-def test_a_hostile_path_is_shown_harmless(tmp_path: Path) -> None:
-    path = tmp_path / "\x1b[31m\n::error::"
-
-    with pytest.raises(MatrixError, match=r"x1b\[31m.x0a:.x3aerror:.x3a: is no directory"):
-        read(str(path))
-    directory(path, {BAD: "{"})
-    ((problem,), (unread,)) = (
-        load(str(path))[1],
-        read(str(directory(path, {"releases/a.yml": ""})))[1],
-    )
-    assert str(problem).isprintable()
-    assert str(unread).isprintable()
 
 
 def test_the_order_of_problems_is_that_of_files_and_lines(tmp_path: Path) -> None:

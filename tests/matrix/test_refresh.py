@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from envcheck.errors import RefreshError, UsageError
 from envcheck.matrix.index_client import index_settings
-from envcheck.matrix.refresh import RefreshError, refresh
+from envcheck.matrix.refresh import refresh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -422,8 +423,9 @@ def test_a_missing_library_is_named_with_the_way_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pypi_simple", None)
-    with pytest.raises(RefreshError, match=r"^pypi_simple is missing: .*'envcheck\[refresh\]'$"):
-        refresh(["a"], tmp_path)
+    with pytest.raises(UsageError, match=r"^pypi_simple is missing: .*'ml-envcheck\[refresh\]'$"):
+        refresh(["a"], tmp_path / "releases")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
