@@ -23,7 +23,7 @@ from envcheck.choices import Choices
 from envcheck.model import SEVERITIES, Package
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
@@ -43,8 +43,12 @@ _LESS_PATIENCE: Final = 15
 
 _SPARED: Final = 1.0
 """What it costs to let stay what should go."""
+_TOLD: Final = 0.6
+_NEXT: Final = 0.2
+"""What each package costs in a way out that an entry recommends, and what each later one costs more."""
 _UNTOLD: Final = 1.5
-"""What it costs to leave an entry in another way than those that it recommends."""
+_NEARLY_TOLD: Final = 0.5
+"""What it costs beside to leave such an entry in another way, or by the same package."""
 _GUESS: Final = 2.0
 """What it costs to go back to a release that admits too new a version of another package only because
 nobody knew of that one yet."""
@@ -61,9 +65,12 @@ class Goal(NamedTuple):
     errors: bool
     "Whether the goal is errors; else it is warnings."
 
-    def level(self, hit: Hit) -> int:
+    def level(self, hit: Hit, moved: Container[NormalizedName]) -> int:
         """
         Tell of a hit whether it must or should go: errors at any price, warnings if nothing gets worse.
+
+        Args:
+            moved: Packages that have changed: what they require, or is required of them, should hold.
         """
         if hit.severity == "info":
             return MAY
@@ -71,7 +78,14 @@ class Goal(NamedTuple):
             return MUST
         if hit.id not in self.warnings:
             return SHOULD if self.errors else MUST
-        return SHOULD if hit.id in self.ids else MAY
+        return SHOULD if hit.id in self.ids or half_done(hit, moved) else MAY
+
+
+def half_done(hit: Hit, moved: Container[NormalizedName]) -> bool:
+    """
+    Tell whether a hit is a requirement that a package which has moved doesn't meet.
+    """
+    return isinstance(hit.subject, Breach) and any(name in moved for name in hit.packages)
 
 
 class Limit(NamedTuple):
@@ -169,8 +183,8 @@ class Search:
                     heapq.heappush(queue, (rank, pushed, node))
                     continue
             visited += 1
-            must = [hit for hit in node.hits if goal.level(hit) == MUST]
-            should = [hit for hit in node.hits if goal.level(hit) == SHOULD]
+            must = [hit for hit in node.hits if goal.level(hit, node.picks) == MUST]
+            should = [hit for hit in node.hits if goal.level(hit, node.picks) == SHOULD]
             if (len(must), len(should), node.cost) < value:
                 best, value = node, (len(must), len(should), node.cost)
             if not (must or should):
@@ -189,14 +203,17 @@ class Search:
     def _children(self, hit: Hit, node: Node, goal: Goal, *, spare: bool) -> Iterator[Node]:
         """Yield the parts into which a node falls where one hit is removed, or spared."""
         fixes = _fixes(hit)
-        for limits in fixes:
+        told: set[NormalizedName] = set()
+        for number, limits in enumerate(fixes):
             child = self._within(node, limits)
-            if child is not None and child.picks != node.picks:
-                yield child
+            if child is not None and child.unseen:
+                told.update(child.unseen)
+                yield child._replace(cost=node.cost + _TOLD * len(child.unseen) + _NEXT * number)
         # A warning is worth only what its entry recommends, an error whatever removes it.
         if goal.errors or not (spare and isinstance(hit.subject, Cause)):
             for limits, price in self._ways_out(hit, node):
-                child = self._within(node, limits, price + (_UNTOLD if fixes else 0.0))
+                untold = _NEARLY_TOLD if limits[-1].package in told else _UNTOLD
+                child = self._within(node, limits, price + (untold if fixes else 0.0))
                 if child is not None:
                     yield child
         if spare:
@@ -378,7 +395,9 @@ def _left(node: Node, goal: Goal) -> float:
     taken: set[NormalizedName] = set()
     left = 0.0
     for hit in node.hits:
-        if goal.level(hit) and hit.id not in node.spared and taken.isdisjoint(hit.packages):
+        if hit.id in node.spared or not taken.isdisjoint(hit.packages):
+            continue
+        if goal.level(hit, node.picks):
             taken.update(hit.packages)
             left += 0.1 if any(name in node.picks for name in hit.packages) else 1.1
     return left

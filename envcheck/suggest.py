@@ -19,7 +19,7 @@ from envcheck.checks.requirements import Breach
 from envcheck.choices import Scope
 from envcheck.known_good import CORE, compare, limits
 from envcheck.model import Change, Suggestion
-from envcheck.search import MUST, Goal, Limit, Search
+from envcheck.search import MUST, Goal, Limit, Search, half_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from envcheck.model import Environment
     from envcheck.search import Node
 
+    Miss = tuple[Search, Node]
     Audit = Callable[[Environment, Collection[NormalizedName] | None], list[Hit]]
 
 PREFERENCES: Final = {
@@ -51,11 +52,12 @@ _SETS_TRIED: Final = 3
 
 class Advice(NamedTuple):
     """
-    A suggestion, and how many warnings it brings in.
+    A suggestion, and what it lacks.
     """
 
     suggestion: Suggestion
-    flaws: int
+    flaws: tuple[int, int]
+    "How many warnings it brings in, and how many requirements of what it changes stay unmet."
 
 
 class Advisor:
@@ -110,7 +112,7 @@ class Advisor:
         if self.goal.ids or self.is_outside:
             known_good = self._known_good()
             found[:0] = [known_good] if known_good is not None else []
-        flaws = min((each.flaws for each in found), default=0)
+        flaws = min((each.flaws for each in found), default=None)
         same: dict[object, Suggestion] = {}
         for each in found:
             if each.flaws == flaws:
@@ -124,8 +126,8 @@ class Advisor:
             return tuple(suggestions), ()
         return (), tuple(self._in_the_way(miss))
 
-    def _smallest(self) -> tuple[list[Advice], Node | None]:
-        """Return the smallest change of each kind; where there is none, the node that came nearest."""
+    def _smallest(self) -> tuple[list[Advice], Miss | None]:
+        """Return the smallest change of each kind, and what came nearest where there may be none."""
         found: list[Advice] = []
         for kind in PREFERENCES[self.options.prefer]:
             if kind == "settings":
@@ -138,7 +140,7 @@ class Advisor:
             (
                 len(each.suggestion.changes)
                 for each in found
-                if not (each.flaws or each.suggestion.settings)
+                if not (any(each.flaws) or each.suggestion.settings)
             ),
             default=None,
         )
@@ -146,13 +148,14 @@ class Advisor:
             return found, None
         words = "up down" if self.options.prefer == "upgrade" else "down up"
         search = self._search(words, most=None if fewest is None else fewest - 1)
-        advice, miss = self._advice(search)
+        advice, node = self._advice(search)
         if advice is not None:
             found.insert(min(1, len(found)), advice)
-        if self.goal.errors and all(each.flaws for each in found):
-            last, miss = self._advice(self._search(words, far=True, lax=True))
-            found += [last] if last is not None else []
-        return found, miss
+        if self.goal.errors and all(any(each.flaws) for each in found):
+            search = self._search(words, far=True, lax=True)
+            advice, node = self._advice(search)
+            found += [advice] if advice is not None else []
+        return found, (search, node)
 
     def _search(
         self, directions: str, *, most: int | None = None, lax: bool = False, **more: Any
@@ -184,10 +187,11 @@ class Advisor:
         resolves = (
             {hit.id for hit in self.hits} | ({OUTSIDE} if self.is_outside else set())
         ) - left
-        flaws = len(remaining - self.goal.warnings)
-        helps = self.goal.errors or (not flaws and resolves & {*self.goal.ids, OUTSIDE})
+        worse = remaining - self.goal.warnings
+        helps = self.goal.errors or (not worse and resolves & {*self.goal.ids, OUTSIDE})
         if outside == "error" or not helps:
             return None
+        half = {hit.id for hit in node.hits if hit.id in remaining and half_done(hit, node.picks)}
         changes = tuple(
             Change(
                 name, before.version if before else None, node.environment.packages[name].version
@@ -205,7 +209,7 @@ class Advisor:
             command=command(self.environment, changes) if changes else "",
             note=_note(self.environment, changes),
         )
-        return Advice(suggestion, flaws)
+        return Advice(suggestion, (len(worse), len(half)))
 
     def _settings(self) -> Advice | None:
         """Return the settings that entries recommend, with changes of versions where they aren't enough."""
@@ -228,7 +232,7 @@ class Advisor:
             audit = _overruled(audit, settings)
         scope = Scope(self.matrix, environment, "down up", keep=self.options.keep)
         search = Search(scope, audit(environment, None), audit)
-        if not any(self.goal.level(hit) == MUST for hit in search.root.hits):
+        if not any(self.goal.level(hit, ()) == MUST for hit in search.root.hits):
             return self._judged(search.root, settings)
         return self._advice(search, settings=settings)[0] if self.goal.errors else None
 
@@ -264,20 +268,18 @@ class Advisor:
         shows = self.environment.complete or self.is_outside == "error"
         return name in CORE and self.options.project is not None and shows
 
-    def _in_the_way(self, miss: Node | None) -> Iterator[tuple[str, str]]:
+    def _in_the_way(self, miss: Miss | None) -> Iterator[tuple[str, str]]:
         """Say of each error why nothing removes it, going by what is left in the best attempt."""
         errors = sorted(self.goal.ids) if self.goal.errors else []
         if miss is None:
             for identifier in (*errors, OUTSIDE):
                 yield identifier, self._no_set()
             return
-        search = self._search("down up")
-        left = [hit for hit in miss.hits if hit.severity == "error"]
+        search, node = miss
+        left = [(hit.id, search.why_not(hit, node)) for hit in node.hits if hit.severity == "error"]
         for identifier in errors:
-            reasons = [search.why_not(hit, miss) for hit in left if hit.id == identifier]
-            reasons = reasons or [
-                f"without it {hit.id} stays: {search.why_not(hit, miss)}" for hit in left
-            ]
+            reasons = [why for about, why in left if about == identifier]
+            reasons = reasons or [f"without it {about} stays: {why}" for about, why in left]
             yield identifier, "; ".join(dict.fromkeys(reasons))
 
     def _no_set(self) -> str:

@@ -16,17 +16,11 @@ from envcheck.matrix.index import Index, build
 from envcheck.matrix.load import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-    from envcheck.model import Environment
-
-    MakeEnvironment = Callable[..., Environment]
-    MakeMatrix = Callable[..., Matrix]
 
 
 @pytest.fixture
-def environment() -> MakeEnvironment:
+def environment() -> worlds.MakeEnvironment:
     """
     Make environments: `environment("torch==2.0.1", "numpy", python="3.10", complete=True)`.
     """
@@ -34,7 +28,7 @@ def environment() -> MakeEnvironment:
 
 
 @pytest.fixture
-def matrix(tmp_path: Path) -> MakeMatrix:
+def matrix(tmp_path: Path) -> worlds.MakeMatrix:
     """
     Make matrices from YAML, through the loader and the index as a check does.
 

@@ -16,7 +16,7 @@ from envcheck.audit import OUTSIDE, Options, audit
 from envcheck.model import Oddity
 
 if TYPE_CHECKING:
-    from conftest import MakeEnvironment, MakeMatrix
+    from worlds import MakeEnvironment, MakeMatrix
 
     from envcheck.model import Report
 

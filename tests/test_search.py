@@ -16,8 +16,8 @@ from envcheck.search import MAY, MUST, SHOULD, Goal, Limit, Search
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from conftest import MakeEnvironment, MakeMatrix
     from packaging.utils import NormalizedName
+    from worlds import MakeEnvironment, MakeMatrix
 
     from envcheck.checks import Hit
     from envcheck.matrix import Matrix
@@ -438,7 +438,7 @@ def test_errors_must_go_and_nothing_may_get_worse(
     known = matrix(ONE)
     (hit,) = search(known, environment("trl==2.0")).root.hits
     goal = Goal(frozenset({"x/goal"}), frozenset({"x/old", "x/goal"}), errors)
-    assert goal.level(hit._replace(id=identifier, severity=severity)) == level
+    assert goal.level(hit._replace(id=identifier, severity=severity), ()) == level
 
 
 WARNINGS = """

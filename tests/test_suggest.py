@@ -19,12 +19,13 @@ from envcheck import versions
 from envcheck.apply import applied, command
 from envcheck.audit import CHECKS, OUTSIDE, Options, audit
 from envcheck.model import Change, Package
+from envcheck.search import half_done
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import MakeEnvironment, MakeMatrix
     from packaging.utils import NormalizedName
+    from worlds import MakeEnvironment, MakeMatrix
 
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Report, Suggestion
@@ -715,7 +716,9 @@ def _smallest(
         if any(hit.severity == "error" for hit in hits):
             continue
         any_ = moved if any_ is None else min(any_, moved)
-        if {hit.id for hit in hits if hit.severity == "warning"} <= warnings:
+        stay = {hit.id for hit in hits if hit.severity == "warning"}
+        picks = [name for name in names if there.get(name) is not made.packages.get(name)]
+        if stay <= warnings and not any(half_done(hit, picks) for hit in hits if hit.id in stay):
             clean = moved if clean is None else min(clean, moved)
     return clean, any_
 

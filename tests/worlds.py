@@ -14,12 +14,15 @@ from envcheck.matrix.load import Content, Place
 from envcheck.model import Environment, Package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from random import Random
 
     from packaging.utils import NormalizedName
 
     from envcheck.model import Suggestion
+
+    MakeEnvironment = Callable[..., Environment]
+    MakeMatrix = Callable[..., Matrix]
 
 EVIDENCE = "https://example.org/thread"
 PUBLISHED = {"kind": "published", "url": EVIDENCE, "date": "2026-01-02"}

@@ -47,8 +47,8 @@ def of_norms(run: Run) -> Iterator[Proof]:
             f"The gradient norm is exactly 0 since {streak.start}: nothing is learned",
             (
                 (
-                    f"{records(streak.count).capitalize()} in a row, with a loss and a learning rate above 0: "
-                    "no gradient reaches the trainable parameters, or the release reports none."
+                    f"{records(streak.count).capitalize()} in a row, with a loss and a rate above 0: no "
+                    "gradient reaches the trainable parameters, or the release reports none."
                 ),
             ),
             ("does-not-fall", "wrong-gradients"),

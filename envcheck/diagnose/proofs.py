@@ -45,8 +45,8 @@ def of_log(events: Events) -> Iterator[Proof]:
             "Conversations were tokenized differently than the labels expect, and are not trained on",
             (
                 (
-                    f"The script says so {events.mismatches} times (tokenization mismatch): all labels of such "
-                    "a conversation are dropped, and a batch of nothing else has a NaN loss."
+                    f"The script says so {events.mismatches} times (tokenization mismatch): all labels of "
+                    "such a conversation are dropped, and a batch of nothing else has a NaN loss."
                 ),
             ),
             ("zero-from-first-step", "nan", "does-not-fall"),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from envcheck.errors import MatrixError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from envcheck.matrix.index import Index, Release, Rule
 
 
-def clashes(ids: Iterable[str], overrides: Set[str], known: Mapping[str, str]) -> Mapping[str, str]:
+def clashes(
+    ids: Iterable[str], overrides: AbstractSet[str], known: Mapping[str, str]
+) -> Mapping[str, str]:
     """
     Return what is wrong with the ids of a matrix that is put on top of others, by id.
 

@@ -109,12 +109,12 @@ def bounded(answers: Answers) -> bool:
 
 def identifier(answers: Answers) -> str:
     """
-    Return the id, with the package in front of it; empty: not answered.
+    Return the id, with the package in front of it; empty: not known yet.
     """
     given = _one(answers, "id")
-    if not given or "/" in given or "package" not in answers:
+    if not given or "/" in given:
         return given
-    return f"{blamed(answers['package'])}/{given}"
+    return f"{blamed(answers['package'])}/{given}" if "package" in answers else ""
 
 
 def proposed(answers: Answers, taken: Collection[str]) -> str:

@@ -117,8 +117,6 @@ class Interview:
         elif not all(each.strip() for each in self._given[key]):
             raise UsageError(f"{question.flag}: this must not be empty")
         alone = {name: self._given[name] for name in {"package", key} if name in self._given}
-        if key == "id" and "package" not in alone:
-            return  # which may still be put in front of it
         wrong = self._wrong(alone, None)
         if wrong:
             raise UsageError(f"{question.flag}: {clean(wrong)}")

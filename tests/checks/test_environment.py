@@ -13,7 +13,7 @@ from envcheck.checks import environment as check
 from envcheck.model import Oddity
 
 if TYPE_CHECKING:
-    from conftest import MakeEnvironment, MakeMatrix
+    from worlds import MakeEnvironment, MakeMatrix
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from envcheck.checks import known_bad
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from conftest import MakeEnvironment, MakeMatrix
+    from worlds import MakeEnvironment, MakeMatrix
 
     from envcheck.checks import Hit
     from envcheck.matrix import Matrix

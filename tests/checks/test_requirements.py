@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from envcheck.checks import requirements
 
 if TYPE_CHECKING:
-    from conftest import MakeEnvironment, MakeMatrix
+    from worlds import MakeEnvironment, MakeMatrix
 
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Finding
