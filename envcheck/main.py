@@ -35,8 +35,11 @@ def _run(arguments: list[str]) -> int:
         from envcheck import cli
 
         return cli.run(arguments)
+    import gc
+
     from envcheck import run
 
+    gc.disable()  # nothing that a check makes lives in cycles, and it is over before it matters
     return run.check(asked)
 
 

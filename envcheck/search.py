@@ -23,7 +23,15 @@ from envcheck.choices import Choices
 from envcheck.model import SEVERITIES, Package
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Container,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
@@ -314,10 +322,8 @@ class Search:
                 return kind == "out"
             holds = versions.satisfies(package.version, limit.operand)
             return holds is True if kind == "in" else (holds is False) is (kind == "out")
-        if package is None:
-            return kind == "admits"
-        wanted = self._wanted(package, limit.other)
-        if wanted is None:
+        wanted = None if package is None else self._wanted(package, limit.other)
+        if package is None or wanted is None:
             return False  # what isn't known is no way out
         if kind == "otherwise":
             return "; ".join(map(str, wanted)) != limit.operand

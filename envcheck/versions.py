@@ -96,6 +96,8 @@ def specifier(text: str) -> str:
     >>> specifier(" >= 2.0, <2.6 ")
     '>=2.0,<2.6'
     """
+    if _plain(text) is not None:
+        return text
     _clauses(text)
     return ",".join(_SPACE.sub("", part) for part in text.split(",") if part.strip())
 
@@ -132,6 +134,9 @@ def contains(specifier: str, installed: Version) -> bool:
 
 @cache
 def _contains(specifier: str, installed: Version) -> bool:
+    clauses, release = _plain(specifier), _final_release(installed)
+    if clauses is not None and release is not None:
+        return all(_compare(operator, release, operand) for operator, operand in clauses)
     return all(_holds(operator, operand, installed) for operator, operand in _clauses(specifier))
 
 
@@ -153,6 +158,58 @@ def marker_holds(marker: str, python: str | None, platform: str | None) -> bool 
     from envcheck.markers import holds
 
     return holds(marker, python, platform)
+
+
+@cache
+def _plain(specifier: str) -> tuple[tuple[str, tuple[int, ...]], ...] | None:
+    """
+    Split a specifier of nothing but comparisons with plain numbers; `None`: it is another one.
+
+    Nearly all are, and a tuple is compared in a tenth of the time that making a Version of it takes.
+    """
+    clauses = []
+    for part in specifier.split(",") if specifier else ():
+        length = 2 if part[1:2] == "=" else 1
+        operator, numbers = part[:length], _numbers(part[length:])
+        if numbers is None or operator not in {">=", "<=", "==", "!=", ">", "<"}:
+            return None
+        clauses.append((operator, numbers))
+    return tuple(clauses)
+
+
+@cache
+def _numbers(text: str) -> tuple[int, ...] | None:
+    """Return `1.2.0` as (1, 2): zeros at the end are no part of a version; `None`: it isn't plain."""
+    parts = text.split(".")
+    if not all(part.isdecimal() and part.isascii() and len(part) < 10 for part in parts):
+        return None
+    return _stripped(tuple(map(int, parts)))
+
+
+def _stripped(release: tuple[int, ...]) -> tuple[int, ...]:
+    while release and not release[-1]:
+        release = release[:-1]
+    return release
+
+
+@cache
+def _final_release(of: Version) -> tuple[int, ...] | None:
+    """Return the numbers of a final release, whatever its local label; `None`: there is more to it."""
+    if of.epoch or of.pre or of.dev is not None or of.post is not None:
+        return None
+    return _stripped(of.release)
+
+
+def _compare(operator: str, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    if operator == ">=":
+        return one >= other
+    if operator == "<":
+        return one < other
+    if operator == "==":
+        return one == other
+    if operator == "<=":
+        return one <= other
+    return one > other if operator == ">" else one != other
 
 
 _Clause = tuple[str, Any]

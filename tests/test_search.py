@@ -343,6 +343,57 @@ def test_what_an_entry_recommends_is_worth_a_longer_way(
     assert solve(known, made, "up", keep=frozenset({"peft"})) == {"trl": "4.0"}
 
 
+@pytest.mark.parametrize(
+    ("fixes", "moves"),
+    [
+        pytest.param("[torch<2], [trl<2]", {"torch": "1.0"}, id="the first one, dear as it is"),
+        pytest.param("[trl<2], [torch<2]", {"trl": "1.0"}, id="the first one"),
+        pytest.param("[trl<2], [trl<2]", {"trl": "1.0"}, id="the same one twice"),
+        pytest.param("[torch<2, peft<2], [trl<2]", {"trl": "1.0"}, id="unless it moves more"),
+        pytest.param("[torch<1], [torch<2]", {"torch": "1.0"}, id="or can't be had"),
+        pytest.param("[torch<2]", {"torch": "1.0"}, id="rather than what nobody recommends"),
+    ],
+)
+def test_the_first_of_several_ways_that_an_entry_recommends_is_taken(
+    environment: MakeEnvironment, matrix: MakeMatrix, fixes: str, moves: dict[str, str]
+) -> None:
+    text = fixes.replace("[", "{packages: [").replace("]", "]}")
+    known = matrix(
+        f"- {{id: trl/bad, packages: [trl==2.0, torch==2.0, peft==2.0], fixes: [{text}]}}",
+        releases="trl: [1.0, 2.0]\ntorch: [1.0, 2.0]\npeft: [1.0, 2.0]",
+    )
+    assert solve(known, environment("trl==2.0", "torch==2.0", "peft==2.0")) == moves
+
+
+def test_what_a_package_that_moves_requires_should_hold_though_it_did_not_before(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    known = matrix(
+        "- {id: torch/bad, packages: [torch==2.2.1]}",
+        releases="""
+vllm: [{version: 0.3.2, requires: [torch==2.1.0]}]
+torch: [2.1.0, 2.1.2, 2.2.1]
+""",
+    )
+    made = environment("torch==2.2.1", "vllm==0.3.2")
+    ids = frozenset({"requirement/vllm/torch"})
+    node, must = search(known, made).run(Goal(frozenset({"torch/bad"}), ids, errors=True))
+    assert (moved(node), must) == ({"torch": "2.1.0"}, 0)
+
+
+def test_the_package_that_an_entry_recommends_moves_further_before_another_one_does(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    known = matrix(
+        """
+- {id: trl/bad, packages: ["trl>=2", "peft>=2"], fixes: [{packages: [trl==1.5]}]}
+- {id: trl/other, packages: [trl==1.5]}
+""",
+        releases="trl: [1.0, 1.5, 2.0]\npeft: [1.0, 2.0]",
+    )
+    assert solve(known, environment("trl==2.0", "peft==2.0")) == {"trl": "1.0"}
+
+
 def test_a_package_on_which_much_was_built_moves_last(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:

@@ -34,6 +34,6 @@ def _all(settings: Settings, world_size: int | None) -> Iterator[Flaw]:
     yield from keys.flaws(settings.config, settings.grammar)
     yield from rules.flaws(settings)
     if elastic.enabled(settings):
-        yield from elastic.flaws(settings)
+        yield from elastic.flaws(settings, world_size)
     else:
         yield from batch.flaws(settings, world_size)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from envcheck.deepspeed.flaws import REMOVE, Flaw, quoted
-from envcheck.deepspeed.settings import drops_auto
+from envcheck.deepspeed.settings import bf16_section, drops_auto
 from envcheck.deepspeed.unknown import unknown
 from envcheck.deepspeed.values import FILLED, as_object, expected, fits, takes
 
@@ -23,39 +23,26 @@ def flaws(config: Mapping[str, Any], grammar: Grammar) -> Iterator[Flaw]:
     """
     Yield what is wrong with single keys.
     """
-    for name in config:
-        form = _form(grammar, "", name)
-        if form is not None and grammar.past(form.refused):
-            yield _removed(name, form)
     whole = config.get("zero_optimization")
     if isinstance(whole, bool):
         yield _bare_switch(whole)
         config = {key: value for key, value in config.items() if key != "zero_optimization"}
-    if config.get("bf16") is None and "bf16" not in config and "bfloat16" in config:
-        pass
-    yield from _section("", _read(config, grammar), grammar)
+    if bf16_section(config, grammar) == "bf16":  # then nobody reads the one with the older name
+        config = {key: value for key, value in config.items() if key != "bfloat16"}
+    yield from _section("", "", config, grammar)
 
 
-def _read(config: Mapping[str, Any], grammar: Grammar) -> Mapping[str, Any]:
-    """Leave out the top-level objects that nobody reads: refused ones, and the second name of bf16."""
-    unread = {name for name in config if (form := _form(grammar, "", name)) and grammar.past(form.refused)}
-    if "bf16" in config and (config["bf16"] is not None or grammar.rules == 1):
-        unread.add("bfloat16")
-    return {name: value for name, value in config.items() if name not in unread}
-
-
-def _form(grammar: Grammar, path: str, name: str) -> Form | None:
-    about = grammar.section(path)
-    return about.forms.get(name) if about else None
-
-
-def _section(path: str, given: Mapping[str, Any], grammar: Grammar) -> Iterator[Flaw]:
-    about = grammar.section(path)
+def _section(path: str, kind: str, given: Mapping[str, Any], grammar: Grammar) -> Iterator[Flaw]:
+    """Judge the object at a path; `kind` is the path by the names that the table has."""
+    about = grammar.section(kind)
     if about is None:
         return
     for name, value in given.items():
         form = about.forms.get(name) or about.forms.get("*")
         where = f"{path}.{name}".lstrip(".")
+        if form is not None and grammar.past(form.refused):
+            yield _removed(where, form)
+            continue
         if value == "auto" and drops_auto(about, name):
             if form is None and about.reads == "model":
                 continue  # taken out before anybody asks whether there is such a key
@@ -65,7 +52,8 @@ def _section(path: str, given: Mapping[str, Any], grammar: Grammar) -> Iterator[
             if not (name == "strict" and about.reads == "model"):
                 yield from unknown(where, name, about, grammar, value)
             continue
-        yield from _value(where, value, form, about, given, grammar)
+        inside = f"{kind}.{name if form.name == '*' else form.name}".lstrip(".")
+        yield from _value(where, inside, value, form, about, given, grammar)
     yield from _twice(path, given, about)
     for form in about.forms.values():
         if form.needed and form.name not in given and form.name != "*" and _looked_at(form, given):
@@ -81,7 +69,7 @@ def _looked_at(form: Form, given: Mapping[str, Any]) -> bool:
 
 
 def _value(
-    where: str, value: Any, form: Form, about: Section, given: Mapping[str, Any], grammar: Grammar
+    where: str, kind: str, value: Any, form: Form, about: Section, given: Mapping[str, Any], grammar: Grammar
 ) -> Iterator[Flaw]:
     rules = grammar.rules if about.reads == "model" or form.type in {"nested", "section"} else 0
     if rules == 0 and not form.strict:
@@ -98,7 +86,7 @@ def _value(
             yield _misfit(where, value, form)
         inner = as_object(value, rules or 2) if form.type in _OBJECTS and value is not FILLED else None
     if inner is not None:
-        yield from _section(where, inner, grammar)
+        yield from _section(where, kind, inner, grammar)
 
 
 def _refused(where: str, value: Any, form: Form, rules: int) -> Flaw:
@@ -162,15 +150,15 @@ def _missing(where: str, form: Form) -> Flaw:
     )
 
 
-def _removed(name: str, form: Form) -> Flaw:
+def _removed(where: str, form: Form) -> Flaw:
     instead = f" Use {form.instead} instead." if form.instead else ""
     return Flaw(
         "removed-key",
-        name,
+        where,
         "error",
-        f"{name} is refused: the feature was removed in {form.refused}",
+        f"{where} is refused: the feature was removed in {form.refused}",
         why=f"This release stops when it finds the key, whatever it says.{instead}",
-        fix=((name, REMOVE),),
+        fix=((where, REMOVE),),
     )
 
 
@@ -189,9 +177,10 @@ def _twice(path: str, given: Mapping[str, Any], about: Section) -> Iterator[Flaw
     """Yield the keys that are given by two names at once."""
     if about.reads != "model":
         return
-    for name in given:
+    counted = [name for name, value in given.items() if not (value == "auto" and drops_auto(about, name))]
+    for name in counted:
         form = about.forms.get(name)
-        if form is not None and form.field == name and form.name in given:
+        if form is not None and form.field == name and form.name in counted:
             where = f"{path}.{name}"
             yield Flaw(
                 "two-names",

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from envcheck.deepspeed.flaws import REMOVE, Flaw, quoted
-from envcheck.deepspeed.settings import UNSET
+from envcheck.deepspeed.settings import UNSET, bf16_section
 from envcheck.deepspeed.values import FILLED
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from envcheck.deepspeed.settings import Settings
 
-_BF16: Final = "bf16.bf16_master_weights_and_grads"
-_STATES: Final = "bf16.bf16_optimizer_states"
 _FP16: Final = "fp16.fp16_master_weights_and_grads"
 
 
@@ -45,10 +43,7 @@ def bf16(settings: Settings) -> bool | None:
     """
     Tell whether bf16 is on; the section has an older name, which only counts where the newer isn't there.
     """
-    section = "bfloat16"
-    if "bf16" in settings.config and (settings.config["bf16"] is not None or settings.grammar.rules == 1):
-        section = "bf16"
-    return settings.on(f"{section}.enabled")
+    return settings.on(f"{bf16_section(settings.config, settings.grammar)}.enabled")
 
 
 def _master_weights(settings: Settings) -> Iterator[Flaw]:
@@ -59,16 +54,20 @@ def _master_weights(settings: Settings) -> Iterator[Flaw]:
     wanted = (1, 2, 3) if settings.grammar.at_least("0.18.3") else (2,)
     if settings.on(_FP16) and stage not in wanted and (is_model or settings.on("fp16.enabled")):
         yield _needs_stage(_FP16, wanted, stage)
-    for path in (_BF16, _STATES):
-        if settings.grammar.at_least("0.18.3") and settings.on(path) and stage not in wanted:
+    if not settings.grammar.at_least("0.18.3"):
+        return
+    section = bf16_section(settings.config, settings.grammar)
+    master, states = f"{section}.bf16_master_weights_and_grads", f"{section}.bf16_optimizer_states"
+    for path in (master, states):
+        if settings.on(path) and stage not in wanted:
             yield _needs_stage(path, wanted, stage)
-    if settings.grammar.at_least("0.18.3") and settings.on(_STATES) and settings.on(_BF16) is False:
+    if settings.on(states) and settings.on(master) is False:
         yield Flaw(
             "contradiction",
-            _STATES,
+            states,
             "error",
-            f"{_STATES} needs bf16_master_weights_and_grads",
-            fix=((_BF16, True),),
+            f"{states} needs bf16_master_weights_and_grads",
+            fix=((master, True),),
         )
 
 
@@ -129,7 +128,7 @@ def _scale(settings: Settings) -> Iterator[Flaw]:
         return
     for name, usual in (("loss_scale_window", 1000), ("min_loss_scale", 1)):
         value = settings.number(f"fp16.{name}", usual)
-        if value is not None and int(value) <= 0:
+        if value is not None and value < 1:
             yield Flaw(
                 "wrong-value",
                 f"fp16.{name}",

@@ -117,3 +117,11 @@ def drops_auto(about: Section, name: str) -> bool:
         return not about.keeps_auto
     form = about.forms.get(name)
     return form is not None and form.drops_auto
+
+
+def bf16_section(config: Mapping[str, Any], grammar: Grammar) -> str:
+    """
+    Return which of its two names bf16 is read by: the older one only where the newer isn't there.
+    """
+    newer = "bf16" in config and (config["bf16"] is not None or not grammar.at_least("0.17.1"))
+    return "bf16" if newer or "bfloat16" not in config else "bfloat16"

@@ -121,7 +121,7 @@ def fits(form: Form, value: Any) -> bool:
 
 def _within(form: Form, value: Any) -> bool:
     """Judge the limits; what is no number has none."""
-    return (
+    return isinstance(value, (str, list, dict)) or (
         (form.at_least is None or value >= form.at_least)
         and (form.above is None or value > form.above)
         and (form.at_most is None or value <= form.at_most)
@@ -157,7 +157,9 @@ def _int(_: Form, value: Any, rules: int) -> int | None:
 
 
 def _int_not_bool(_: Form, value: Any, rules: int) -> int | None:
-    return None if isinstance(value, bool) else whole(value, rules)
+    if isinstance(value, bool) or whole(value, 1) is None:  # looked at before pydantic converts it
+        return None
+    return whole(value, rules)
 
 
 def _float(_: Form, value: Any, rules: int) -> float | None:  # noqa: ARG001
@@ -227,7 +229,7 @@ def _texts(_: Form, value: Any, rules: int) -> Any:  # noqa: ARG001
 
 
 def _int_or_auto(_: Form, value: Any, rules: int) -> Any:
-    return value if value == "auto" or (whole(value, rules) is not None and not isinstance(value, str)) else None
+    return value if value == "auto" else None if isinstance(value, str) else whole(value, rules)
 
 
 def _never(_: Form, value: Any, rules: int) -> None:  # noqa: ARG001

@@ -209,6 +209,8 @@ class Interview:
             return "this must not be empty"
         if not set(answers.get("silent", ())) <= {YES, NO}:
             return "yes or no is expected here"
+        if any(each.splitlines() != [each] for each in answers.get("title", ())):
+            return "one line is expected here"
         try:
             record = draft.filled(draft.entry(answers, self._today))
         except draft.AnswerError as error:

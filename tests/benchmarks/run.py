@@ -16,6 +16,7 @@ import json
 import os
 import pty
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -73,6 +74,8 @@ class Bench:
         prefix = self.folder / name
         subprocess.run([sys.executable, "-m", "venv", prefix], check=True)
         site = next((prefix / "lib").glob("python*")) / "site-packages"
+        for own in site.glob("setuptools-*.dist-info"):
+            shutil.rmtree(own)  # brought along up to Python 3.11; the rows have their own
         for row in rows:
             info = site / f"{row['name']}-{row['version']}.dist-info"
             info.mkdir()

@@ -90,6 +90,8 @@ PLACES = {
     "nebula": "removed",
     "sparse_attention": "removed",
 }
+NOT_TRIED = {"*", "sequence_parallel_size", "use_gds"}
+"""Names that are none, or whose fate depends on more than the file: how it is handed over, which GPU there is."""
 PROBES: list[Any] = [
     *(True, False, None, 0, 1, -1, 2, 3, 8, 0.5, 1.0, 1.5, 5e8, float("nan"), "true", "False", "auto"),
     *("", "3", "2.0", "5e8", "cpu", "FP16", "warn", "x", [], ["x"], [1], {}, {"x": 1}, {"enabled": True}),
@@ -107,7 +109,7 @@ def paths() -> dict[str, list[str]]:
         base = PLACES.get(section.split(".")[0], "sections" if section else "least")
         for key, forms in record["keys"].items():
             names = {key, *(form["field"] for form in forms if "field" in form)}
-            for name in sorted(names - {"*", "sequence_parallel_size"}):
+            for name in sorted(names - NOT_TRIED):
                 path = f"{section}.{name}".lstrip(".")
                 if path not in found[base]:
                     found[base].append(path)
