@@ -327,17 +327,23 @@ def _direction(changes: Iterable[Change]) -> str:
 
 def _note(environment: Environment, changes: Iterable[Change]) -> str:
     """Say what an installer does that one might not expect."""
-    notes = []
+    copies, builds = [], []
     for change in changes:
         package = environment.packages.get(change.package)
         if package is not None and package.origin != "index":
-            origin = "a working copy" if package.origin in {"editable", "vcs"} else "a file"
-            notes.append(f"{change.package} is installed from {origin}; this takes a release.")
+            copies.append(change.package)
         elif change.before is not None and change.before.local:
-            notes.append(
-                f"{change.package} {change.before} is a build from another index; "
-                "give that index too, to get the same kind of build."
-            )
+            builds.append(f"{change.package} {change.before}")
+    notes = []
+    if copies:
+        notes.append(
+            f"This takes releases in place of what was installed otherwise: {', '.join(copies)}."
+        )
+    if builds:
+        notes.append(
+            f"Builds of another index are in use: {', '.join(builds)}. "
+            "Give that index too, to get the same kind."
+        )
     return " ".join(notes)
 
 

@@ -461,31 +461,19 @@ def test_what_is_odd_or_only_worth_knowing_calls_for_no_advice(
     assert report.suggestions == ()
 
 
+BUILD = (
+    "Builds of another index are in use: peft 1.0+cu118. Give that index too, to get the same kind."
+)
+COPY = "This takes releases in place of what was installed otherwise: peft."
+
+
 @pytest.mark.parametrize(
     ("pin", "origin", "note"),
     [
-        pytest.param(
-            "peft==1.0+cu118",
-            "index",
-            "peft 1.0+cu118 is a build from another index; "
-            "give that index too, to get the same kind of build.",
-            id="a build",
-        ),
-        pytest.param(
-            "peft==1.0",
-            "vcs",
-            "peft is installed from a working copy; this takes a release.",
-            id="a repository",
-        ),
-        pytest.param(
-            "peft==1.0",
-            "editable",
-            "peft is installed from a working copy; this takes a release.",
-            id="a working copy",
-        ),
-        pytest.param(
-            "peft==1.0", "file", "peft is installed from a file; this takes a release.", id="a file"
-        ),
+        pytest.param("peft==1.0+cu118", "index", BUILD, id="a build"),
+        pytest.param("peft==1.0", "vcs", COPY, id="a repository"),
+        pytest.param("peft==1.0", "editable", COPY, id="a working copy"),
+        pytest.param("peft==1.0+local", "file", COPY, id="a file"),
         pytest.param("peft==1.0", "index", "", id="a release"),
     ],
 )
