@@ -706,7 +706,7 @@ def _smallest(
         any_ = moved if any_ is None else min(any_, moved)
         stay = {hit.id for hit in hits if hit.severity == "warning"}
         picks = [name for name in names if there.get(name) is not made.packages.get(name)]
-        if stay <= warnings and not any(half_done(hit, picks) for hit in hits if hit.id in stay):
+        if stay <= warnings and not any(half_done(hit, picks) for hit in hits):
             clean = moved if clean is None else min(clean, moved)
     return clean, any_
 

@@ -213,7 +213,7 @@ class _Cutter:
         self._rest += data
         if len(self._rest) < LONGEST:
             return b""
-        end = max(self._rest.rfind(b"}"), self._rest.rfind(b" ")) + 1 or len(self._rest)
+        end = self._rest.rfind(b"}") + 1 or self._rest.rfind(b" ") + 1 or len(self._rest)
         whole, self._rest = self._rest[:end], self._rest[end:]
         return whole + b"\r"
 

@@ -76,9 +76,7 @@ def schema(folder: str | None, output: str | None) -> int:
     if output is None:
         sys.stdout.write(_json(wanted[folder] if folder else wanted))
         return 0
-    sys.stdout.write(
-        "An editor that knows the line uses the schema; put it first in the files of\n"
-    )
+    lines = ["An editor that knows the line uses the schema; put it first in the files of"]
     for name, each in wanted.items():
         path = os.path.join(output, f"{name}.json")
         try:
@@ -87,8 +85,8 @@ def schema(folder: str | None, output: str | None) -> int:
                 file.write(_json(each))
         except OSError as error:
             raise SourceError(f"{clean(path)}: can't be written: {error.strerror}") from error
-        line = modeline(_seen_from_matrix(path, name))
-        sys.stdout.write(f"{name + '/':<12}{visible(line)}\n")
+        lines.append(f"{name + '/':<12}{visible(modeline(_seen_from_matrix(path, name)))}")
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
 
 
@@ -119,10 +117,10 @@ def refresh(packages: Sequence[str], into: str | None) -> int:
 
     for text in packages:
         try:
-            name = str(versions.requirement(text))
+            named = versions.requirement(text).name == versions.normalize(text)
         except ValueError:
-            name = ""
-        if name != versions.normalize(text):
+            named = False
+        if not named:
             raise UsageError(f"{clean(text)}: not the name of a package")
     releases = Path(chosen(into), "releases")
     folder = cache._folder()  # noqa: SLF001 - the one place that knows what may be trusted

@@ -28,7 +28,10 @@ INTO: Final = Question(
     "Where your own entries are kept; made if it isn't there.",
     "DIR",
 )
-_INTRODUCTION: Final = "An empty answer takes what stands in brackets, or leaves the question out. Ctrl-C: nothing is written."
+_INTRODUCTION: Final = (
+    "An empty answer takes what stands in brackets, or leaves the question out.\n"
+    "Nothing is written before the last answer; Ctrl-C stops."
+)
 _SPELLINGS: Final = {"y": YES, "n": NO, "true": YES, "false": NO}
 
 
@@ -169,13 +172,14 @@ class Interview:
             answer, ended = self._asked(question, enough)
             if not answer and enough == NOTHING:
                 return
+            if ended:
+                self.answers[question.key] = [answer]
+                return
             wrong = self._take(question, [*values, answer], bench)
             if not wrong:
                 values.append(answer)
                 if not question.several:
                     return
-            elif ended:
-                raise UsageError(f"{question.flag}: {clean(wrong)}")
             else:
                 self._say(wrong)
 

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from commands import envcheck
 
-from envcheck.errors import RefreshError, UsageError
+from envcheck.errors import RefreshError, SourceError, UsageError
+from envcheck.matrix import command
 from envcheck.matrix.index_client import index_settings
 from envcheck.matrix.refresh import refresh
 
@@ -458,3 +460,72 @@ def test_a_broken_pip_configuration_is_one_line(tmp_path: Path) -> None:
     config.write_text("index-url = https://conf/simple\n", "utf-8")
     with pytest.raises(RefreshError, match=r"pip\.conf: broken, so the package index isn't known$"):
         index_settings({"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(config)})
+
+
+# The command.
+
+
+def test_the_command_tells_what_has_changed(
+    index: Index,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    into = str(tmp_path / "mine")
+    for name in ("a", "b_c"):
+        index.publish(f"{name}-1-py3-none-any.whl", b"-", metadata=metadata())
+
+    assert command.refresh(["a", "B.C"], into) == 0
+    assert capsys.readouterr().out == (
+        f"{into}/releases/a.yaml\n{into}/releases/b-c.yaml\n2 of 2 changed\n"
+    )
+    assert list((tmp_path / "cache").rglob("*.txt"))
+    assert command.refresh(["a"], into) == 0
+    assert capsys.readouterr().out == "0 of 1 changed\n"
+
+
+def test_what_was_written_before_a_failure_is_told(
+    index: Index, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index.publish("a-1-py3-none-any.whl", b"-", metadata=metadata())
+
+    with pytest.raises(RefreshError, match=r"^no-such: no such project"):
+        command.refresh(["a", "no-such", "b"], str(tmp_path / "mine"))
+    assert capsys.readouterr().out == f"{tmp_path}/mine/releases/a.yaml\n"
+
+
+def test_a_folder_that_can_not_be_made_is_told(index: Index, tmp_path: Path) -> None:
+    index.publish("a-1-py3-none-any.whl", b"-", metadata=metadata())
+    (tmp_path / "mine").write_text("", encoding="utf-8")
+
+    with pytest.raises(SourceError, match=r"mine/releases: can't be written: Not a directory$"):
+        command.refresh(["a"], str(tmp_path / "mine"))
+
+
+def test_without_a_folder_to_cache_in_all_is_asked_anew(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "cache"))
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    index.publish("a-1-py3-none-any.whl", b"-", metadata=metadata())
+
+    for _ in range(2):
+        command.refresh(["a"], str(tmp_path / "mine"))
+    assert sum(path.endswith(".metadata") for path in index.visits) == 2
+
+
+def test_the_command_asks_the_index_of_the_user(index: Index, tmp_path: Path) -> None:
+    index.publish("a-1-py3-none-any.whl", b"-", metadata=metadata("torch"))
+    address = f"{index.address}/simple"
+    given = {"PIP_INDEX_URL": address, "NO_PROXY": "127.0.0.1"}
+
+    done = envcheck("matrix", "refresh", "a", "--into", "mine", cwd=tmp_path, **given)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "mine/releases/a.yaml\n1 of 1 changed\n"
+    assert read(tmp_path / "mine/releases", "a")[0]["requires"] == ["torch"]
+    assert envcheck("matrix", "validate", "mine", cwd=tmp_path).returncode == 0
+    done = envcheck("matrix", "refresh", "no-such", "--into", "mine", cwd=tmp_path, **given)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "envcheck: no-such: no such project in the index at 127.0.0.1\n"

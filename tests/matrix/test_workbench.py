@@ -6,19 +6,24 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import workplaces
 from builders import write
 from knowledge import directory, entry, known_good, project
 
 from envcheck.errors import MatrixError, SourceError, UsageError
-from envcheck.matrix import workbench
 from envcheck.matrix.insert import InsertError
-from envcheck.matrix.workbench import Addition, Workbench, chosen, save
+from envcheck.matrix.workbench import Addition, Workbench, chosen, read_entry, save
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 BAD = ("known-bad", "torch")
 MINE = entry("torch/mine")
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return workplaces.enter(tmp_path, monkeypatch)
 
 
 def test_a_directory_that_is_not_there_is_made_with_its_first_entry(workplace: Path) -> None:
@@ -146,10 +151,10 @@ def test_a_wrong_form_is_told_and_nothing_of_it_written(
         bench.add(BAD, entry("torch/mine", **changes))
 
 
-def test_what_would_be_read_as_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbench.as_yaml, "item", lambda _: "- id: torch/other\n")
+def test_what_would_be_read_as_something_else_is_refused() -> None:
+    number = {**MINE, "title": 2}
 
-    assert workbench.read_entry(MINE)[1][-1] == "it can't be written so that it is read as it was"
+    assert read_entry(number)[1] == ["it can't be written so that it is read as it was"]
 
 
 BROKEN = [

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from knowledge import directory, entry, known_good, project, releases
 
 from envcheck.matrix import store
@@ -14,11 +13,15 @@ from envcheck.matrix import store
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
 
-@pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+
+def enter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
     Work in an empty folder, with a built-in matrix of one entry, one project and a few releases.
+
+    Returns:
+        The folder; the matrix is in `package/matrices` beside it.
     """
     package = tmp_path / "package"
     (package / "matrix").mkdir(parents=True)
