@@ -17,4 +17,6 @@ def assert_golden(name: str, text: str) -> None:
     path = FOLDER / name
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8"), f"differs from {path}; UPDATE_GOLDEN=1 accepts it"
+    assert text == path.read_text(encoding="utf-8"), (
+        f"differs from {path}; UPDATE_GOLDEN=1 accepts it"
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from builders import venv, write
-from commands import COMMAND, EXAMPLE, ROOT, environ, envcheck
+from commands import COMMAND, EXAMPLE, ROOT, envcheck, environ
 
 from envcheck import __version__, main
 from envcheck.errors import MatrixError, SourceError, UsageError
@@ -50,6 +50,7 @@ HEAVY = {
     ),
 }
 OURS = {
+    *(".matrix.cache", ".matrix.texts"),  # only in a checkout: a wheel carries its index
     *("", ".audit", ".checks", ".checks.conditions", ".checks.environment", ".checks.known_bad"),
     *(
         ".checks.requirements",
@@ -75,7 +76,7 @@ OURS = {
         ".sources.layout",
         ".sources.location",
         ".sources.metadata",
-        ".sources.pyenv",
+        ".sources.python",
         ".sources.search_path",
     ),
     *(".sources.site_packages", ".versions"),

@@ -24,7 +24,15 @@ LARGEST = 1_500_000
 "Bytes of a wheel that a training image can take without anybody noticing."
 
 
-SHARED = {"packaging", "pyyaml", "markdown-it-py", "mdurl", "pygments", "typing-extensions", "click"}
+SHARED = {
+    "packaging",
+    "pyyaml",
+    "markdown-it-py",
+    "mdurl",
+    "pygments",
+    "typing-extensions",
+    "click",
+}
 "What the story's environment and envcheck both need: installed for real, so that envcheck runs on it."
 
 

@@ -42,7 +42,7 @@ def test_the_picture_is_the_report_of_the_first_command() -> None:
 
 def test_every_option_and_command_it_names_exists() -> None:
     text = README.read_text(encoding="utf-8")
-    own = [line for line in re.findall(r"^(?:.*&& )?(?:\S*/)?envcheck .*$", text, re.MULTILINE)]
+    own = list(re.findall(r"^(?:.*&& )?(?:\S*/)?envcheck .*$", text, re.MULTILINE))
     keeping = [line.partition("#")[0] for line in own if "envcheck matrix " in line]
     checking = [line for line in own if "envcheck matrix " not in line]
     named = set(re.findall(r"(?<=\s)--[a-z][a-z-]+", "\n".join(checking)))

@@ -6,14 +6,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from builders import write
-from commands import COMMAND, EXAMPLE, ROOT, environ, envcheck
+from commands import COMMAND, EXAMPLE, ROOT, envcheck, environ
 from reports import KNOWN_BAD, KNOWN_GOOD, UNKNOWN
 
 from envcheck import run
-from envcheck.model import Report
+
+if TYPE_CHECKING:
+    from envcheck.model import Report
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 SWITCHES = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "TERM")

@@ -43,8 +43,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text else None
-    if any(end in text for end in _LINE_ENDS):
-        style = '"'
+    if any(end in text for end in _LINE_ENDS) or text[-2:] in {"\n", "\n\n"}:
+        style = '"'  # a block that keeps empty lines would end the document
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

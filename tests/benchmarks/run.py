@@ -67,7 +67,9 @@ class Bench:
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
         self.python = str(venv / "bin" / "python")
         self.envcheck = str(venv / "bin" / "envcheck")
-        subprocess.run([self.python, "-m", "pip", "install", "--quiet", ROOT], check=True, env=self.environ)
+        subprocess.run(
+            [self.python, "-m", "pip", "install", "--quiet", ROOT], check=True, env=self.environ
+        )
 
     def environment(self, name: str, rows: Sequence[dict[str, object]]) -> str:
         """Make a virtual environment, with pip, that holds these distributions' metadata."""
@@ -137,7 +139,11 @@ class Bench:
 
 def synthetic(count: int) -> list[dict[str, object]]:
     """Return that many made-up distributions beside the real core of a stack."""
-    core = [row for row in json.loads(DISTRIBUTIONS.read_text()) if row["name"] in {"torch", "transformers"}]
+    core = [
+        row
+        for row in json.loads(DISTRIBUTIONS.read_text())
+        if row["name"] in {"torch", "transformers"}
+    ]
     made = [
         {"name": f"made_up_{number}", "version": f"1.{number}", "requires": [], "size": 2000}
         for number in range(count - len(core))
@@ -156,7 +162,7 @@ def other_entries(count: int, folder: Path) -> str:
                 f"- id: {name}/bad-{number}\n  title: Something fails\n  severity: error\n"
                 f'  packages: ["{name}>=1.0,<1.{number + 1}", "torch>=1.0"]\n'
                 "  why: A reason of the usual length, which nobody reads before the entry hits.\n"
-                "  boundary: Made up.\n  evidence: [\"https://example.org/1\"]\n  checked: 2026-11-24\n"
+                '  boundary: Made up.\n  evidence: ["https://example.org/1"]\n  checked: 2026-11-24\n'
             )
     return str(directory.parent)
 
@@ -178,8 +184,16 @@ def measure(bench: Bench) -> list[Bar]:
     pip_check = [f"{real}/bin/python", "-m", "pip", "--disable-pip-version-check", "check"]
     return [
         Bar("envcheck, 200 distributions, piped / python -c pass", bench.ratio(cpu(), floor), 5),
-        Bar("envcheck --format json / python -c pass", bench.ratio(cpu("--format", "json"), floor), 8),
-        Bar("envcheck on a terminal, with rich / python -c pass", bench.ratio(cpu(terminal=True), floor), 12),
+        Bar(
+            "envcheck --format json / python -c pass",
+            bench.ratio(cpu("--format", "json"), floor),
+            8,
+        ),
+        Bar(
+            "envcheck on a terminal, with rich / python -c pass",
+            bench.ratio(cpu(terminal=True), floor),
+            12,
+        ),
         Bar("envcheck --version / python -c pass", bench.ratio(cpu("--version"), floor), 2),
         Bar(
             "python -m pip check / envcheck",

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 from golden import assert_golden
 from reports import ALL, HOSTILE, KNOWN_BAD
 
 from envcheck.formats import json as format_
-from envcheck.model import Report
+
+if TYPE_CHECKING:
+    from envcheck.model import Report
 
 
 @pytest.mark.parametrize("report", [pytest.param(each, id=key) for key, each in ALL.items()])

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import io
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from reports import ALL
 
 from envcheck.formats import terminal, text
-from envcheck.model import Report
+
+if TYPE_CHECKING:
+    from envcheck.model import Report
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 

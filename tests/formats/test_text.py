@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from golden import assert_golden
 from hypothesis import given
@@ -7,7 +9,9 @@ from hypothesis import strategies as st
 from reports import ALL, KNOWN_BAD, NOTE
 
 from envcheck.formats import text
-from envcheck.model import Report
+
+if TYPE_CHECKING:
+    from envcheck.model import Report
 
 UNBROKEN = ("python -m pip", "https://")
 "What is never broken at the edge: a command or an address has to survive copying."

@@ -22,6 +22,8 @@ WRITTEN = [
     pytest.param(Value("010"), "'010'", id="a setting that is no usual number"),
     pytest.param(Value("absent"), "absent", id="a setting that is a word"),
     pytest.param("two\nlines", "|-\n    two\n    lines", id="lines"),
+    pytest.param("two\nlines\n", "|\n    two\n    lines", id="lines to the last"),
+    pytest.param("line\n\n", '"line\\n\\n"', id="an empty line at the end"),
     pytest.param("\x85", '"\\N"', id="a line end that YAML would change"),
     pytest.param(["torch==2.0.1", "peft>=1,<2"], "[torch==2.0.1, 'peft>=1,<2']", id="words"),
     pytest.param([{"a": "b"}], "\n    - a: b", id="records"),
@@ -59,6 +61,7 @@ def test_a_text_comes_back_or_is_no_yaml(text: str, column: int) -> None:
     node = strict_yaml.parse(as_yaml.item(record, column), "", problems)
 
     assert node is not None or problems
+    assert "\n...\n" not in as_yaml.item(record, column)  # the end of a document
     if node is not None and not problems:
         assert as_yaml.plain(node) == [record]
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def test_a_configuration_is_read_as_it_is() -> None:
-    assert deepspeed_config.read(str(EXAMPLE / "zero2.json"))["zero_optimization"]["overlap_comm"] is True
+    assert (
+        deepspeed_config.read(str(EXAMPLE / "zero2.json"))["zero_optimization"]["overlap_comm"]
+        is True
+    )
 
 
 @pytest.mark.parametrize(

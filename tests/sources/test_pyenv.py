@@ -12,9 +12,7 @@ from envcheck.sources import pyenv
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHIM = (
-    '#!/usr/bin/env bash\nprogram="${0##*/}"\nexec "/opt/pyenv/libexec/pyenv" exec "$program"\n'
-)
+SHIM = '#!/usr/bin/env bash\nprogram="${0##*/}"\nexec "/opt/pyenv/libexec/pyenv" exec "$program"\n'
 
 
 @pytest.fixture
