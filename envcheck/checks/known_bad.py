@@ -106,14 +106,14 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
     """
     cause = cast("Cause", hit.subject)
     record = cause.record()
-    verify = ""
+    verify = _one_line(record.get("verify", ""))
     if cause.unknown:
-        verify = _one_line(
-            record.get("verify") or f"Look at {'; '.join(part.text for part in cause.unknown)}."
-        )
+        verify = verify or _one_line(f"Look at {'; '.join(part.text for part in cause.unknown)}.")
         options = dict.fromkeys(part.option for part in cause.unknown if part.option)
         if options:
             verify += f" (Give {' and '.join(options)}.)"
+    elif hit.severity == "error":
+        verify = ""  # there is nothing left to find out
     return Finding(
         id=hit.id,
         kind="known-bad",

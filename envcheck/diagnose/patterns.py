@@ -19,6 +19,8 @@ BLOCK: Final = 10
 "Losses of which a median is taken."
 _ROOTS: Final = tuple((count, math.sqrt(count)) for count in range(1, 17))
 _RATIOS: Final = 50
+_STEP_BACK: Final = 0.015
+"Epochs: processes that write out of order are apart by one in the last printed digit."
 _RECENT: Final = 5
 "Losses before an evaluation that it is compared with."
 
@@ -243,7 +245,9 @@ class Run:
             return True
         if record.step is not None and last.step is not None:
             return record.step < last.step / 2
-        return record.epoch is not None and last.epoch is not None and record.epoch < last.epoch / 2
+        if record.epoch is None or last.epoch is None:
+            return False
+        return record.epoch < min(last.epoch / 2, last.epoch - _STEP_BACK)
 
 
 def _not_a_number(record: Record, _: Record | None) -> bool:

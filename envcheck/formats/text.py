@@ -120,7 +120,7 @@ def _finding(finding: Finding, width: int, *, in_full: bool) -> Iterator[Row]:
         f"{head:<9}", finding.title, width, head_style=finding.severity, style="strong"
     )
     if finding.silent:
-        text = "SILENT: nothing is raised; the run goes on with wrong results, or hangs."
+        text = "SILENT: it raises nothing; the run goes on wrong, or hangs."
         yield from wrapped(_INDENT, text, width, style="silent")
     versions = ", ".join(
         f"{name} {version or '(not installed)'}" for name, version in finding.packages.items()
