@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -52,7 +52,7 @@ ENVIRONMENT = (
 _ROOT_OPTIONS = ("-h", "--help", "--version")
 
 MatrixOption = Annotated[
-    list[str] | None,
+    Optional[list[str]],
     typer.Option(
         "--matrix",
         metavar="DIR",
@@ -113,11 +113,11 @@ def _signature(
     parameters = list(before)
     for name in names:
         about, unset = ABOUT[name], default(name)
-        kind: Any = str | None
+        kind: Any = Optional[str]
         if unset is False:
             kind = bool
         elif unset == ():
-            kind = list[str] | None
+            kind = Optional[list[str]]
         declared = typer.Option(
             *filter(None, (flag(name), about.short)),
             help=about.help,
@@ -185,7 +185,7 @@ _DIAGNOSE = _signature(
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
             annotation=Annotated[
-                str | None,
+                Optional[str],
                 typer.Argument(metavar="[FILE]", help="The log; - or none: standard input."),
             ],
         ),
@@ -230,10 +230,10 @@ def list_(
         str, typer.Argument(metavar="entries|sets|projects|packages", help="What to list.")
     ] = "entries",
     package: Annotated[
-        str | None, typer.Option("--package", metavar="PKG", help="Only what names this package.")
+        Optional[str], typer.Option("--package", metavar="PKG", help="Only what names this package.")
     ] = None,
     project: Annotated[
-        str | None, typer.Option("--project", metavar="NAME", help="Only sets of this project.")
+        Optional[str], typer.Option("--project", metavar="NAME", help="Only sets of this project.")
     ] = None,
     silent: Annotated[
         bool, typer.Option("--silent", help="Only entries that raise no exception.")
@@ -253,7 +253,7 @@ def list_(
 @matrix_app.command()
 def validate(
     directories: Annotated[
-        list[str] | None,
+        Optional[list[str]],
         typer.Argument(metavar="[DIR]...", help="Matrix directories; none: the built-in one."),
     ] = None,
     form: Annotated[
@@ -277,13 +277,13 @@ def validate(
 @matrix_app.command()
 def schema(
     folder: Annotated[
-        str | None,
+        Optional[str],
         typer.Argument(
             metavar="[known-bad|known-good|releases]", help="Of which files; none: all."
         ),
     ] = None,
     output: Annotated[
-        str | None,
+        Optional[str],
         typer.Option("-o", "--output", metavar="DIR", help="Write a file for each to this folder."),
     ] = None,
 ) -> Action:
@@ -296,7 +296,7 @@ def schema(
 
 
 IntoOption = Annotated[
-    str | None,
+    Optional[str],
     typer.Option(
         "--into", metavar="DIR", help="The matrix directory to write to; without it ./matrices."
     ),
@@ -371,11 +371,11 @@ def _answers() -> list[inspect.Parameter]:
     """Return an option for each question."""
     declared = []
     for each in QUESTIONS:
-        kind: Any = list[str] | None if each.several else str | None
+        kind: Any = Optional[list[str]] if each.several else Optional[str]
         more = " (repeatable)" if each.several else ""
         switch = each.metavar == "yes|no"
         if switch:
-            kind = bool | None
+            kind = Optional[bool]
         declared.append(
             _option(
                 _parameter(each.key),
