@@ -19,7 +19,7 @@ NAN = (
 FINE = "{'loss': 2.0, 'grad_norm': 1.5, 'learning_rate': 1e-5, 'epoch': 0.1}\n"
 RAISED = "Traceback (most recent call last):\nImportError: no name x\n"
 CURVE = [{"loss": "zero-after-first-step"}, {"loss": "nan"}]
-CONFIG = {"zero_optimization.overlap_comm": "true"}
+CONFIG = {"zero_optimization.overlap_comm": ["true"]}
 FIXES = [{"deepspeed-config": {"zero_optimization.overlap_comm": "false"}}, {"packages": ["deepspeed==0.12.3"]}]
 RACE = entry(
     "deepspeed/race", "deepspeed<0.14", symptoms=CURVE, fixes=FIXES, silent="true", deepspeed_config=CONFIG
@@ -68,7 +68,6 @@ def test_an_entry_with_the_symptom_is_judged_where_the_log_was_written(
         pytest.param(environment("deepspeed==0.19.3"), id="another version"),
         pytest.param(environment("torch==2.0.1"), id="a list without the package"),
         pytest.param(environment("torch==2.0.1", complete=True), id="it is not installed"),
-        pytest.param(environment("deepspeed"), id="an unknown version"),
         pytest.param(
             environment("deepspeed==0.13.1", deepspeed_config={"zero_optimization": {"overlap_comm": False}}),
             id="another setting",
@@ -78,8 +77,6 @@ def test_an_entry_with_the_symptom_is_judged_where_the_log_was_written(
 def test_the_curve_alone_does_not_accuse_what_is_not_known_to_be_here(here: Environment) -> None:
     found = diagnosed(NAN, RACE, here=here)
 
-    if "may-hit" in statuses(found).values():  # its version isn't known: it may be this
-        return
     assert found.explanations == ()
     assert found.others == ("deepspeed/race",)
 
