@@ -31,7 +31,7 @@ class Explanation(NamedTuple):
     id: str
     title: str
     severity: str
-    "As it is here; that of the entry where it isn't known to hold."
+    "That of the entry: an unknown setting makes a suspect no smaller once the symptom is there."
     silent: bool
     status: str
     matched: tuple[str, ...]
@@ -161,7 +161,7 @@ def _explanation(
     return Explanation(
         id=record["id"],
         title=record["title"],
-        severity=finding.severity if finding else record["severity"],
+        severity=record["severity"],
         silent=bool(record.get("silent")),
         status=status,
         matched=matched,

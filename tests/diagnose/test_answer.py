@@ -20,9 +20,17 @@ FINE = "{'loss': 2.0, 'grad_norm': 1.5, 'learning_rate': 1e-5, 'epoch': 0.1}\n"
 RAISED = "Traceback (most recent call last):\nImportError: no name x\n"
 CURVE = [{"loss": "zero-after-first-step"}, {"loss": "nan"}]
 CONFIG = {"zero_optimization.overlap_comm": ["true"]}
-FIXES = [{"deepspeed-config": {"zero_optimization.overlap_comm": "false"}}, {"packages": ["deepspeed==0.12.3"]}]
+FIXES = [
+    {"deepspeed-config": {"zero_optimization.overlap_comm": "false"}},
+    {"packages": ["deepspeed==0.12.3"]},
+]
 RACE = entry(
-    "deepspeed/race", "deepspeed<0.14", symptoms=CURVE, fixes=FIXES, silent="true", deepspeed_config=CONFIG
+    "deepspeed/race",
+    "deepspeed<0.14",
+    symptoms=CURVE,
+    fixes=FIXES,
+    silent="true",
+    deepspeed_config=CONFIG,
 )
 
 
@@ -43,7 +51,9 @@ def statuses(found: Answer) -> dict[str, str]:
     ("here", "status"),
     [
         pytest.param(
-            environment("deepspeed==0.13.1", deepspeed_config={"zero_optimization": {"overlap_comm": True}}),
+            environment(
+                "deepspeed==0.13.1", deepspeed_config={"zero_optimization": {"overlap_comm": True}}
+            ),
             "hits",
             id="versions and settings",
         ),
@@ -69,7 +79,9 @@ def test_an_entry_with_the_symptom_is_judged_where_the_log_was_written(
         pytest.param(environment("torch==2.0.1"), id="a list without the package"),
         pytest.param(environment("torch==2.0.1", complete=True), id="it is not installed"),
         pytest.param(
-            environment("deepspeed==0.13.1", deepspeed_config={"zero_optimization": {"overlap_comm": False}}),
+            environment(
+                "deepspeed==0.13.1", deepspeed_config={"zero_optimization": {"overlap_comm": False}}
+            ),
             id="another setting",
         ),
     ],
@@ -86,17 +98,29 @@ def test_the_curve_alone_does_not_accuse_what_is_not_known_to_be_here(here: Envi
     [
         pytest.param(environment("deepspeed==0.13.1"), "hits", "", id="it is this version"),
         pytest.param(
-            environment("deepspeed==0.19.3"), "misses", "deepspeed is 0.19.3, it takes <0.14", id="it is another"
+            environment("deepspeed==0.19.3"),
+            "misses",
+            "deepspeed is 0.19.3, it takes <0.14",
+            id="it is another",
         ),
         pytest.param(
-            environment("torch==2.0.1", complete=True), "misses", "deepspeed is not installed", id="it isn't there"
+            environment("torch==2.0.1", complete=True),
+            "misses",
+            "deepspeed is not installed",
+            id="it isn't there",
         ),
-        pytest.param(environment("torch==2.0.1"), "unknown", "it takes deepspeed<0.14", id="it isn't listed"),
+        pytest.param(
+            environment("torch==2.0.1"), "unknown", "it takes deepspeed<0.14", id="it isn't listed"
+        ),
         pytest.param(None, "unknown", "it takes deepspeed<0.14", id="no environment"),
     ],
 )
-def test_an_error_text_is_never_kept_back(here: Environment | None, status: str, against: str) -> None:
-    broken = entry("deepspeed/import", "deepspeed<0.14", symptoms=[{"error": "no name x"}], fixes=FIXES[1:])
+def test_an_error_text_is_never_kept_back(
+    here: Environment | None, status: str, against: str
+) -> None:
+    broken = entry(
+        "deepspeed/import", "deepspeed<0.14", symptoms=[{"error": "no name x"}], fixes=FIXES[1:]
+    )
 
     found = diagnosed(RAISED, broken, here=here)
 
@@ -106,7 +130,9 @@ def test_an_error_text_is_never_kept_back(here: Environment | None, status: str,
 
 
 def test_an_entry_whose_other_conditions_fail_is_said_to_miss() -> None:
-    broken = entry("deepspeed/x", "deepspeed", symptoms=[{"error": "no name x"}], platform=["win32"])
+    broken = entry(
+        "deepspeed/x", "deepspeed", symptoms=[{"error": "no name x"}], platform=["win32"]
+    )
 
     found = diagnosed(RAISED, broken, here=environment("deepspeed==1.0", platform="linux"))
 
@@ -149,7 +175,9 @@ def test_without_an_environment_only_a_few_entries_speak_by_the_curve() -> None:
 
 
 def test_the_change_that_a_check_suggests_is_given_where_it_removes_the_cause() -> None:
-    broken = entry("deepspeed/x", "deepspeed<0.14", symptoms=CURVE, fixes=[{"packages": ["deepspeed==0.14.2"]}])
+    broken = entry(
+        "deepspeed/x", "deepspeed<0.14", symptoms=CURVE, fixes=[{"packages": ["deepspeed==0.14.2"]}]
+    )
     matrix = compiled([broken], {"deepspeed": [{"version": "0.14.2", "requires": []}]})
     here = environment("deepspeed==0.13.1")
     log = Log([])
@@ -177,7 +205,9 @@ def test_what_may_be_the_cause_is_to_be_settled_first() -> None:
         pytest.param(NAN, "info", "found", id="a proof"),
         pytest.param(RAISED, "info", "found", id="an exception"),
         pytest.param(FINE + "no name x\n", "warning", "found", id="an error text"),
-        pytest.param(FINE + "no name x\n", "info", "nothing-found", id="a text that is worth knowing"),
+        pytest.param(
+            FINE + "no name x\n", "info", "nothing-found", id="a text that is worth knowing"
+        ),
         pytest.param(FINE, "error", "nothing-found", id="a sound run"),
         pytest.param("nonsense\n", "error", "not-recognised", id="no log"),
     ],

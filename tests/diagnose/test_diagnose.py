@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from builders import write
-from commands import COMMAND, ROOT, environ, envcheck
+from commands import COMMAND, ROOT, envcheck, environ
 
-from envcheck.diagnose import command
+from envcheck.diagnose import command, lines
 from envcheck.errors import SourceError, UsageError
 from envcheck.options import CheckOptions
 
@@ -132,7 +132,7 @@ def test_an_interrupt_while_a_log_is_read_stops_it(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command.lines, "read", interrupt)
+    monkeypatch.setattr(lines, "read", interrupt)
     with pytest.raises(KeyboardInterrupt):
         command.diagnose(str(write(tmp_path / "log")), CheckOptions())
 
@@ -159,7 +159,9 @@ def test_a_pipe_can_be_followed_to_its_end() -> None:
         pytest.param(["none.log"], 3, "No such file", id="no such log"),
         pytest.param([str(NAN), "--format", "xml"], 2, "xml", id="no such format"),
         pytest.param([str(NAN), "--python", "/none"], 3, "/none", id="no such environment"),
-        pytest.param([str(NAN), "--python", "a", "--from", "b"], 2, "only one of", id="two environments"),
+        pytest.param(
+            [str(NAN), "--python", "a", "--from", "b"], 2, "only one of", id="two environments"
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_line(arguments: list[str], code: int, message: str) -> None:

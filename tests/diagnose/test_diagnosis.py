@@ -44,10 +44,10 @@ ENTRIES = [
 
 
 def diagnosed(text: bytes, *pins: str, origin: str = "train.log") -> Answer:
-    matrix = compiled(ENTRIES)
+    matrix = compiled(ENTRIES, {"deepspeed": [{"version": "0.14.4", "requires": []}]})
     log = Log(matrix.records())
     log.feed(text)
-    here = environment(*pins) if pins else None
+    here = environment(*pins, python="3.10") if pins else None
     said = log.said()
     if here and said.deepspeed_config:
         here = here._replace(deepspeed_config=said.deepspeed_config)
@@ -65,12 +65,26 @@ def diagnosed(text: bytes, *pins: str, origin: str = "train.log") -> Answer:
 SURVIVED = b"Traceback (most recent call last):\nOSError: no disk\n"
 GOOD = (LOGS / "replay-mid-good.log").read_bytes()
 EARLIER = b"{'loss': 0.0, 'grad_norm': nan, 'learning_rate': 1e-5, 'epoch': 9.5}\n" * 2
+RUN = b"{'loss': 2.0, 'learning_rate': 1e-5, 'epoch': 0.1}\n{'eval_loss': 1.5, 'epoch': 1}\n"
+MANY = b"".join(b"%sError: x\n" % name for name in (b"A", b"B", b"C", b"D", b"E"))
 REPORTS = {
+    "possible": ((LOGS / "moe-llava-1.log").read_bytes(), ("deepspeed==0.13.1",)),
+    "text": (RUN + b"cannot import name 'log'\n", ("deepspeed==0.12.6", "torch==2.5")),
+    "many": (b"Traceback (most recent call last):\n" + MANY, ()),
     "deepspeed": ((LOGS / "replay-deepspeed-nan.log").read_bytes(), ("deepspeed==0.16.9",)),
     "nowhere": ((LOGS / "moe-llava-1.log").read_bytes(), ()),
-    "traceback": ((LOGS / "llamafactory-5153.log").read_bytes(), ("deepspeed==0.12.6", "torch==2.0.1")),
-    "unexplained": (b"Traceback (most recent call last):\n" + b"ValueError: x\nKeyError: y\n" * 2, ()),
-    "several": (EARLIER + SURVIVED + b"[rank1]: {'loss': 1.0, 'learning_rate': 1e-5}\n" + GOOD, ("torch==2.1",)),
+    "traceback": (
+        (LOGS / "llamafactory-5153.log").read_bytes(),
+        ("deepspeed==0.12.6", "torch==2.0.1"),
+    ),
+    "unexplained": (
+        b"Traceback (most recent call last):\n" + b"ValueError: x\nKeyError: y\n" * 2,
+        (),
+    ),
+    "several": (
+        EARLIER + SURVIVED + b"[rank1]: {'loss': 1.0, 'learning_rate': 1e-5}\n" + GOOD,
+        ("torch==2.1",),
+    ),
     "good": (GOOD, ("torch",)),
     "nothing": (b"nonsense\n", ()),
 }
@@ -113,7 +127,7 @@ def test_every_diagnosis_can_be_read_by_a_program(key: str) -> None:
     data = json.loads(as_json.to_json(found))
     assert data["verdict"] == found.verdict
     assert len(data["proofs"]) == len(found.said.proofs)
-    assert (data["environment"] is None) is not pins
+    assert (data["environment"] is None) is (not pins)
 
 
 @given(st.text(min_size=1, max_size=60))

@@ -18,19 +18,27 @@ def said(text: str, *symptoms: str) -> Said:
 @pytest.mark.parametrize(
     ("symptom", "line", "found"),
     [
-        pytest.param("cannot import name 'x'", "E: cannot import name 'x' from 'y'", True, id="literal"),
+        pytest.param(
+            "cannot import name 'x'", "E: cannot import name 'x' from 'y'", True, id="literal"
+        ),
         pytest.param("cannot import name 'x'", "cannot import name 'z'", False, id="other letters"),
         pytest.param("libcuda128.so", "libcuda118.so", False, id="the same letters, another digit"),
-        pytest.param("/cannot import name '(x|y)'/", "cannot import name 'y'", True, id="expression"),
+        pytest.param(
+            "/cannot import name '(x|y)'/", "cannot import name 'y'", True, id="expression"
+        ),
         pytest.param("/a+b|c d/", "ac d", True, id="alternatives"),
         pytest.param("/[0-9]+ [0-9]+/", "12 34", True, id="no letter in it"),
         pytest.param("/", "/", True, id="a slash is no expression"),
-        pytest.param("/x\\S*\\.so: undefined/", "x" + "y" * 9999 + ".so: undefined", False, id="too far away"),
-        pytest.param("/x\\S*\\.so: undefined/", "y" * 9999 + " x.so: undefined", True, id="in a long line"),
+        pytest.param(
+            "/x\\S*\\.so: undefined/", "x" + "y" * 9999 + ".so: undefined", False, id="too far away"
+        ),
+        pytest.param(
+            "/x\\S*\\.so: undefined/", "y" * 9999 + " x.so: undefined", True, id="in a long line"
+        ),
         pytest.param("::error::", "a ::error:: b", True, id="hostile"),
     ],
 )
-def test_an_error_text_is_found(symptom: str, line: str, found: bool) -> None:  # noqa: FBT001
+def test_an_error_text_is_found(symptom: str, line: str, found: bool) -> None:
     assert bool(said(f"first\n{line}\n{line}\n", symptom).texts) is found
 
 
@@ -58,11 +66,19 @@ def test_entries_without_an_error_text_are_no_trouble() -> None:
     ("line", "text"),
     [
         pytest.param("ImportError: no", "ImportError: no", id="plain"),
-        pytest.param("[rank0]: torch.OutOfMemoryError: CUDA out", "OutOfMemoryError: CUDA out", id="of a rank"),
+        pytest.param(
+            "[rank0]: torch.OutOfMemoryError: CUDA out",
+            "OutOfMemoryError: CUDA out",
+            id="of a rank",
+        ),
         pytest.param("worker-1: ValueError: x", "ValueError: x", id="of a host"),
         pytest.param("AssertionError", "AssertionError", id="without a message"),
         pytest.param("Exception: it", "Exception: it", id="the bare one"),
-        pytest.param("RuntimeError: CUDA error: x ValueError: y", "RuntimeError: CUDA error: x ValueError: y", id="two"),
+        pytest.param(
+            "RuntimeError: CUDA error: x ValueError: y",
+            "RuntimeError: CUDA error: x ValueError: y",
+            id="two",
+        ),
         pytest.param("torch.distributed.elastic.ChildFailedError: ", None, id="of the launcher"),
         pytest.param("an Error in the middle of a line", None, id="prose"),
     ],

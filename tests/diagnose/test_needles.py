@@ -8,14 +8,18 @@ from hypothesis import strategies as st
 
 from envcheck.diagnose.needles import needles
 
-ATOMS = st.sampled_from(["ab", "c", r"\.", r"\d", r"\S*", ".", "[ab]+", "[^]x]", "d?", "e{0,2}", "f{2}", "g+?", "^"])
+ATOMS = st.sampled_from(
+    ["ab", "c", r"\.", r"\d", r"\S*", ".", "[ab]+", "[^]x]", "d?", "e{0,2}", "f{2}", "g+?", "^"]
+)
 PATTERNS = st.recursive(
     ATOMS,
     lambda inner: st.one_of(
         st.tuples(inner, inner).map("".join),
         st.tuples(inner, inner).map("|".join),
         st.tuples(
-            st.sampled_from(["(", "(?:", "(?P<x>", "(?=", "(?!"]), inner, st.sampled_from([")", ")?", ")*", ")+"])
+            st.sampled_from(["(", "(?:", "(?P<x>", "(?=", "(?!"]),
+            inner,
+            st.sampled_from([")", ")?", ")*", ")+"]),
         ).map("".join),
     ),
     max_leaves=8,
@@ -38,7 +42,9 @@ def test_whatever_matches_contains_a_needle(pattern: str, text: str) -> None:
         pytest.param("(?i)Loss", ("",), id="letters of either case"),
         pytest.param("a|", ("",), id="an empty alternative"),
         pytest.param("(a|b)cdef", ("cdef",), id="the longest text wins"),
-        pytest.param("(long text|other text)c", ("long text", "other text"), id="unless a group is longer"),
+        pytest.param(
+            "(long text|other text)c", ("long text", "other text"), id="unless a group is longer"
+        ),
         pytest.param("(?<=abc)d", ("d",), id="what is looked at is not part of it"),
         pytest.param("ab{2}cd", ("cd",), id="a counted letter ends a text"),
         pytest.param("[", ("",), id="not even a regular expression"),

@@ -58,7 +58,7 @@ def test_the_active_environment_counts_if_something_can_be_trained_there(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     pins: list[str],
-    known: bool,  # noqa: FBT001
+    known: bool,
 ) -> None:
     monkeypatch.setenv("VIRTUAL_ENV", str(venv(tmp_path / "env", *pins)))
     monkeypatch.delenv("CONDA_PREFIX", raising=False)
@@ -109,9 +109,7 @@ def test_what_the_log_says_comes_first_and_is_told(environment: MakeEnvironment)
 
 
 def test_without_an_environment_the_log_is_one() -> None:
-    log = said(
-        "DeepSpeed info: version=0.14.0,", "[config.py:1:print] json = {", '"fp16": {}', "}"
-    )
+    log = said("DeepSpeed info: version=0.14.0,", "[config.py:1:print] json = {", '"fp16": {}', "}")
 
     found, remarks = place.corrected(None, log, MATRIX)
 

@@ -56,7 +56,8 @@ def one(text: str) -> Record:
             id="5.23",
         ),
         pytest.param(
-            " 3%|# | 70/2724 [2:35<98:20, 133.39s/it]\r    \r{'loss': 1.0, 'learning_rate': 1e-5, 'epoch': 0.1}",
+            " 3%|# | 70/2724 [2:35<98:20, 133.39s/it]\r    \r"
+            "{'loss': 1.0, 'learning_rate': 1e-5, 'epoch': 0.1}",
             "Hugging Face Trainer before 4.38, or without a gradient norm",
             Record(1.0, None, 1e-5, 0.1),
             id="glued to a bar",
@@ -68,25 +69,32 @@ def one(text: str) -> Record:
             id="a tensor",
         ),
         pytest.param(
+            "{'loss': '1.0', 'learning_rate': '1e-5', 'reward': '0.5'}",
+            "Hugging Face Trainer 5",
+            Record(1.0, None, 1e-5, reinforced=True, exact=False),
+            id="5.23 with more keys",
+        ),
+        pytest.param(
             "{'loss': 1.0, 'grad_norm': None, 'learning_rate': 1e-5, 'epoch': 0.1}",
             "Hugging Face Trainer 4.38 to 4.57",
             Record(1.0, None, 1e-5, 0.1),
             id="no norm known",
         ),
         pytest.param(
-            "{'loss': 4.75, 'grad_norm': 98.5, 'learning_rate': 5e-06, 'memory/max_active(gib)': 25.45, 'epoch': 1.0}",
+            "{'loss': 4.75, 'grad_norm': 98.5, 'learning_rate': 5e-6, 'memory/active(gib)': 2, 'epoch': 1.0}",
             "Hugging Face Trainer 4.38 to 4.57",
             Record(4.75, 98.5, 5e-06, 1.0),
             id="axolotl",
         ),
         pytest.param(
-            '{"current_steps": 10, "total_steps": 90, "loss": 2.5, "lr": 5e-07, "epoch": 0.1, "percentage": 1}',
+            '{"current_steps": 10, "total_steps": 90, "loss": 2.5, "lr": 5e-07, "epoch": 0.1}',
             "LLaMA-Factory trainer_log.jsonl",
             Record(2.5, None, 5e-07, 0.1, 10),
             id="LLaMA-Factory",
         ),
         pytest.param(
-            '{"loss": 2.5, "grad_norm": 1.5, "learning_rate": 1e-05, "epoch": 0.1, "global_step/max_steps": "3/90"}',
+            '{"loss": 2.5, "grad_norm": 1.5, "learning_rate": 1e-05, "epoch": 0.1, '
+            '"global_step/max_steps": "3/90"}',
             "ms-swift",
             Record(2.5, 1.5, 1e-05, 0.1, 3),
             id="ms-swift",
@@ -95,21 +103,23 @@ def one(text: str) -> Record:
             '{"loss": NaN, "step": 7}', "JSON records", Record(math.nan, step=7), id="plain JSON"
         ),
         pytest.param(
-            " iteration 5/ 9 | elapsed time per iteration (ms): 1.0 | learning rate: 1.0E-04 | lm loss: 7.5E-01 "
-            "| loss scale: 1.0 | grad norm: 0.75 | number of skipped iterations:   0 | number of nan iterations: 0 |",
+            " iteration 5/ 9 | elapsed time per iteration (ms): 1.0 | learning rate: 1.0E-04 "
+            "| lm loss: 7.5E-01 | loss scale: 1.0 | grad norm: 0.75 "
+            "| number of skipped iterations:   0 | number of nan iterations: 0 |",
             "Megatron",
             Record(0.75, 0.75, 1e-4, step=5, exact=False),
             id="Megatron",
         ),
         pytest.param(
-            " iteration 6/ 9 | elapsed time per iteration (ms): 1.0 | learning rate: 1.0E-04 | loss scale: 1.0 "
-            "| number of skipped iterations:   0 | number of nan iterations:  1 |",
+            " iteration 6/ 9 | elapsed time per iteration (ms): 1.0 | learning rate: 1.0E-04 "
+            "| loss scale: 1.0 | number of skipped iterations:   0 | number of nan iterations:  1 |",
             "Megatron",
             Record(math.nan, None, 1e-4, step=6, exact=False),
             id="Megatron counts it as nan",
         ),
         pytest.param(
-            "10/30 - mmengine - INFO - Iter(train) [  10/90]  base_lr: 2.0e-04 lr: 1.9e-04  eta: 1:0  data_time: 0.1  "
+            "10/30 - mmengine - INFO - Iter(train) [  10/90]  base_lr: 2.0e-04 lr: 1.9e-04  "
+            "eta: 1:0  data_time: 0.1  "
             "loss: 2.5  grad_norm: 3.5",
             "mmengine",
             Record(2.5, 3.5, 1.9e-4, exact=False),
@@ -130,7 +140,8 @@ def test_a_checkpoint_is_read_object_by_object() -> None:
         '{\n  "best_metric": null,\n  "epoch": 2.0,\n  "global_step": 3,\n  "log_history": [\n'
         '    {\n      "epoch": 0.5,\n      "grad_norm": NaN,\n      "learning_rate": 1e-05,\n'
         '      "loss": 0.0,\n      "step": 1\n    },\n'
-        '    {\n      "epoch": 1.0,\n      "eval_loss": NaN,\n      "eval_runtime": 3.5,\n      "step": 2\n    },\n'
+        '    {\n      "epoch": 1.0,\n      "eval_loss": NaN,\n      "eval_runtime": 3.5,\n      '
+        '"step": 2\n    },\n'
         '    {\n      "epoch": 2.0,\n      "step": 3,\n      "total_flos": 1.0,\n      "train_loss": 0.5,\n'
         '      "train_runtime": 7.5\n    }\n  ],\n  "max_steps": 3\n}\n'
     )
@@ -163,13 +174,17 @@ def test_the_end_of_a_run_and_evaluations_are_told_from_records() -> None:
         pytest.param("{'loss': 0.5}", id="an argument"),
         pytest.param("loss_fn({'loss': x, 'epoch': y})", id="code"),
         pytest.param("{'loss': None, 'learning_rate': 1e-5}", id="no number"),
-        pytest.param("{'loss': nil, 'learning_rate': 1e-5, 'epoch': 0.1}", id="no number, the usual keys"),
+        pytest.param(
+            "{'loss': nil, 'learning_rate': 1e-5, 'epoch': 0.1}", id="no number, the usual keys"
+        ),
         pytest.param("{'loss': 1.0, 'learning_rate': 1e-5, 'epo", id="cut off"),
         pytest.param('"loss": some text,', id="a key without a number"),
         pytest.param("{'train_loss': 0.5}", id="a summary of something else"),
         pytest.param("| elapsed time per iteration", id="half of Megatron"),
         pytest.param("data_time: 0.1 loss", id="half of mmengine"),
-        pytest.param("Epoch(train) [1][2/3] lr: 1e-4 data_time: 0.1 loss_cls: 1", id="no sum of losses"),
+        pytest.param(
+            "Epoch(train) [1][2/3] lr: 1e-4 data_time: 0.1 loss_cls: 1", id="no sum of losses"
+        ),
     ],
 )
 def test_what_is_no_record_is_left_alone(text: str) -> None:
