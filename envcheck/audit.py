@@ -4,42 +4,23 @@ Environment and matrix in, report out: the one place where a verdict is reached.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from envcheck import known_good
+from envcheck.checks import configuration, known_bad, requirements
 from envcheck.checks import environment as environment_check
-from envcheck.checks import known_bad, requirements
-from envcheck.model import SEVERITIES, Finding, Report
+from envcheck.known_good import OUTSIDE
+from envcheck.model import SEVERITIES, Finding, Options, Report
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-
-    from packaging.utils import NormalizedName
 
     from envcheck.checks import Check, Hit
     from envcheck.known_good import Candidate
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, KnownGood, Suggestion
 
-CHECKS: Final[tuple[Check, ...]] = (known_bad, requirements, environment_check)
-OUTSIDE: Final = "project/outside-known-good"
-"""The finding that an environment is none of its project's known-good sets."""
-
-
-class Options(NamedTuple):
-    """
-    What a user may ask of an audit.
-    """
-
-    project: str | None = None
-    "A project of the matrix."
-    prefer: str = "downgrade"
-    "downgrade | upgrade | fewest"
-    keep: frozenset[NormalizedName] = frozenset()
-    ignore: frozenset[str] = frozenset()
-    "Ids of findings that don't count."
-    strict: bool = False
-    "An environment outside of its project's known-good sets is an error."
+CHECKS: Final[tuple[Check, ...]] = (known_bad, requirements, environment_check, configuration)
 
 
 def audit(environment: Environment, matrix: Matrix, options: Options = Options()) -> Report:  # noqa: B008
@@ -125,13 +106,14 @@ def _suggest(
     from envcheck.suggest import Advisor
 
     watches = [check.watch(matrix) for check in CHECKS]
+    stuck: frozenset[str] = frozenset()
 
     def again(of: Environment, about: Collection[NormalizedName] | None) -> list[Hit]:
         if about is None:
             found = (hit for check in CHECKS for hit in check.hits(of, matrix))
         else:
             found = (hit for watch in watches for hit in watch(of, about))
-        return [hit for hit in found if hit.id not in options.ignore]
+        return [hit for hit in found if hit.id not in options.ignore and hit.id not in stuck]
 
     def outside(of: Environment) -> str | None:
         if options.project is None or OUTSIDE in options.ignore:
@@ -139,7 +121,14 @@ def _suggest(
         near = known_good.closest(known_good.nearest(of, matrix, options.project), of, matrix)
         return None if near is not None and near.exact else "error" if options.strict else "warning"
 
-    return Advisor(
+    mending = None
+    if any(isinstance(hit.subject, configuration.Fault) for hit in hits):
+        from envcheck.deepspeed.mending import mend
+
+        # What settings mend is mended before versions are moved, and told with every suggestion.
+        mending = mend(environment, hits, again)
+        environment, stuck, hits = mending.environment, mending.stuck, mending.hits
+    found = Advisor(
         matrix,
         environment,
         options,
@@ -148,3 +137,4 @@ def _suggest(
         candidates=candidates,
         outside=outside,
     ).suggest()
+    return mending.told(*found) if mending is not None else found

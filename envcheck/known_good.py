@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from envcheck.matrix import Matrix
     from envcheck.model import Environment
 
+OUTSIDE: Final = "project/outside-known-good"
+"""The finding that an environment is none of its project's known-good sets."""
+
 CORE: Final = cast(
     "tuple[NormalizedName, ...]",
     ("torch", "transformers", "accelerate", "deepspeed", "peft", "trl"),

@@ -184,6 +184,22 @@ class KnownGood(NamedTuple):
     evidence: tuple[Mapping[str, str], ...] = ()
 
 
+class Options(NamedTuple):
+    """
+    What a user may ask of an audit.
+    """
+
+    project: str | None = None
+    "A project of the matrix."
+    prefer: str = "downgrade"
+    "downgrade | upgrade | fewest"
+    keep: frozenset[NormalizedName] = frozenset()
+    ignore: frozenset[str] = frozenset()
+    "Ids of findings that don't count."
+    strict: bool = False
+    "An environment outside of its project's known-good sets is an error."
+
+
 class Report(NamedTuple):
     """
     What `envcheck check` found out.

@@ -9,11 +9,11 @@ import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
 from envcheck import sources, versions
-from envcheck.audit import Options, audit
+from envcheck.audit import audit
 from envcheck.clean import clean
 from envcheck.errors import SourceError, UsageError
 from envcheck.matrix.store import open_matrix
-from envcheck.model import SEVERITIES, Environment, Report
+from envcheck.model import SEVERITIES, Environment, Options, Report
 
 if TYPE_CHECKING:
     from envcheck.matrix import Matrix

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck import versions
 from envcheck.apply import applied, command, json_text
-from envcheck.audit import OUTSIDE
 from envcheck.checks.conditions import look_up, setting
 from envcheck.checks.known_bad import Cause
 from envcheck.checks.requirements import Breach
 from envcheck.choices import Scope
-from envcheck.known_good import CORE, compare, limits
+from envcheck.known_good import CORE, OUTSIDE, compare, limits
 from envcheck.model import Change, Suggestion
 from envcheck.search import MUST, Goal, Limit, Search, half_done
 
@@ -27,11 +26,10 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-    from envcheck.audit import Options
     from envcheck.checks import Hit
     from envcheck.known_good import Candidate
     from envcheck.matrix import Matrix
-    from envcheck.model import Environment
+    from envcheck.model import Environment, Options
     from envcheck.search import Node
 
     Miss = tuple[Search, Node]

@@ -12,8 +12,9 @@ import worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envcheck.audit import OUTSIDE, Options, audit
-from envcheck.model import Oddity
+from envcheck.audit import audit
+from envcheck.known_good import OUTSIDE
+from envcheck.model import Oddity, Options
 
 if TYPE_CHECKING:
     from worlds import MakeEnvironment, MakeMatrix

@@ -17,8 +17,9 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 from envcheck.apply import applied
-from envcheck.audit import Options, audit
+from envcheck.audit import audit
 from envcheck.matrix.store import open_matrix
+from envcheck.model import Options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from envcheck import versions
-from envcheck.audit import Options, audit
+from envcheck.audit import audit
 from envcheck.checks import known_bad
 from envcheck.checks.conditions import judge
 from envcheck.known_good import CORE
 from envcheck.matrix import Matrix, store, validate, witness
 from envcheck.matrix.index import FACTS, Index, build
 from envcheck.matrix.load import load
-from envcheck.model import Package
+from envcheck.model import Options, Package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -17,8 +17,9 @@ from packaging.version import Version
 
 from envcheck import versions
 from envcheck.apply import applied, command
-from envcheck.audit import CHECKS, OUTSIDE, Options, audit
-from envcheck.model import Change, Package
+from envcheck.audit import CHECKS, audit
+from envcheck.known_good import OUTSIDE
+from envcheck.model import Change, Options, Package
 from envcheck.search import half_done
 
 if TYPE_CHECKING:

@@ -81,22 +81,22 @@ class Grammar:
         self.rules = 1 if version < _parsed("0.15.0") else 2
         "The pydantic whose conversions count."
         self.sections: dict[str, Section] = {}
+        others: dict[str, dict[str, tuple[Form, ...]]] = {}
         for record in table:
-            if not self._holds(record):
-                continue
+            path, held = record["section"], self._holds(record)
             found: dict[str, Form] = {}
-            others: dict[str, tuple[Form, ...]] = {}
             for name, forms in record["keys"].items():
-                made = [_form(name, form) for form in forms]
+                made = [_form(name, form, record) for form in forms]
                 now = next((form for form, raw in zip(made, forms, strict=True) if self._holds(raw)), None)
-                if now is None:
-                    others[name] = tuple(made)
+                if now is None or not held:
+                    others.setdefault(path, {})[name] = tuple(made)
                     continue
                 found[name] = now
                 if now.field:
                     found[now.field] = now
-            keeps = record.get("auto") == "kept"
-            self.sections[record["section"]] = Section(record["section"], record["reads"], keeps, found, others)
+            if held:
+                keeps = record.get("auto") == "kept"
+                self.sections[path] = Section(path, record["reads"], keeps, found, others.setdefault(path, {}))
 
     def _holds(self, raw: Mapping[str, Any]) -> bool:
         return self.at_least(raw.get("since", "")) and not self.past(raw.get("until", ""))
@@ -127,7 +127,7 @@ class Grammar:
         return found
 
 
-def _form(name: str, raw: Mapping[str, Any]) -> Form:
+def _form(name: str, raw: Mapping[str, Any], section: Mapping[str, Any]) -> Form:
     def limit(key: str) -> float | None:
         return float(raw[key]) if key in raw else None
 
@@ -150,8 +150,8 @@ def _form(name: str, raw: Mapping[str, Any]) -> Form:
         condition=raw.get("if", ""),
         needed=raw.get("needed", False),
         drops_auto=raw.get("auto") == "dropped",
-        since=raw.get("since", ""),
-        until=raw.get("until", ""),
+        since=raw.get("since", section.get("since", "")),
+        until=raw.get("until", section.get("until", "")),
     )
 
 

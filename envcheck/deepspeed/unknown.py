@@ -19,7 +19,8 @@ _NEAR: Final = 0.8
 _SURE: Final = 0.88
 "How alike a key must be to a known one: to ask whether it is meant, and to say so."
 _NOTE: Final = re.compile(r"[_#/]|(_*)(comment|note|description|readme|doc)s?\b", re.IGNORECASE)
-_FOREIGN: Final = {"msamp": "accelerate", "comms_config": "", "monitor_config": "", "use_cpu": "accelerate"}
+_FOREIGN: Final = frozenset({"msamp", "comms_config", "monitor_config", "use_cpu"})
+"Keys of other programs, and of reports that DeepSpeed itself has written."
 
 
 def unknown(where: str, name: str, about: Section, grammar: Grammar, value: Any) -> Iterator[Flaw]:
@@ -27,12 +28,14 @@ def unknown(where: str, name: str, about: Section, grammar: Grammar, value: Any)
     Yield what there is to say about a key that this release doesn't know in this place.
     """
     refused = about.reads == "model"
+    if not refused and (_NOTE.match(name) or name in _FOREIGN):
+        return
     other = about.others.get(name)
     near = meant(name, [form.name for form in about.forms.values()])
     parent = where.rpartition(".")[0]
     elsewhere = None if other or near else _place(name, parent, grammar)
     if not refused and not (other or near or elsewhere):
-        if about.reads == "mapping" and not _NOTE.match(name) and name not in _FOREIGN:
+        if about.reads == "mapping":
             yield Flaw(
                 "unknown-key",
                 where,
@@ -86,9 +89,10 @@ def _reason(
     if near:
         meant_path = f"{parent}.{near}".lstrip(".")
         return f"Did you mean {near}?", (*gone, (meant_path, value)) if about.reads != "open" else ()
-    if elsewhere:
-        place = f"in {elsewhere}" if elsewhere else "at the top level"
-        return f"{name} belongs {place}.", (*gone, (f"{elsewhere}.{name}".lstrip("."), value))
+    if elsewhere is not None:
+        moves = {parent, elsewhere} == {"", "zero_optimization"}
+        there = ((f"{elsewhere}.{name}".lstrip("."), value),) if moves else ()
+        return f"{name} belongs {f'in {elsewhere}' if elsewhere else 'at the top level'}.", (*gone, *there)
     return "No release that is known has such a key here.", gone
 
 

@@ -33,6 +33,10 @@ _FILTERED: Final = (
     "Hugging Face Trainer prints a NaN loss as 0.0 (logging_nan_inf_filter), and goes on "
     "training with it."
 )
+_OF_A_POLICY: Final = "A loss of 0.0 is ordinary where a policy is trained"
+_SMALL: Final = (
+    "The loss is below 0.00005 and printed as 0.0; the gradient norm is an ordinary number"
+)
 _DROP: Final = 0.05
 "A mean loss above this doesn't fall below 0.00005 in one step."
 _STEADY: Final = 20
@@ -46,34 +50,59 @@ def of_zero(run: Run, events: Events) -> Iterator[Proof]:
     Judge losses of exactly 0, which most programs print where the loss is NaN.
     """
     watch = run.zero
-    streak = watch.now or watch.longest
-    if streak is None:
+    streak = watch.now
+    if streak is None or (streak.count == 1 < run.count):
+        yield from _now_and_then(run)
         return
-    lasts = watch.now is not None
-    again = lasts and (streak.count > 1 or run.count == 1)
-    ending = ", to the end of the log" if lasts else ""
-    seen = f"Loss exactly 0 in {records(streak.count)} in a row {since(streak)}{ending}.{before(streak)}"
-    if streak.nan_norms and again:
+    seen = (
+        f"Loss exactly 0 in {records(streak.count)} in a row {since(streak)}, to the end of the log."
+        f"{before(streak)}"
+    )
+    if streak.nan_norms and (streak.count >= FEW or not run.reinforced):
         yield _behind_zero(streak, seen)
-    elif streak.root() and not run.reinforced:
-        yield _behind_norm(streak, seen)
     elif run.reinforced:
         if not streak.nan_norms:
-            title = "A loss of 0.0 is ordinary where a policy is trained"
-            yield note("zero-loss-of-a-policy", title, seen).at(streak)
-    elif streak.norms and streak.zero_norms == streak.norms and lasts and streak.count >= FEW:
+            yield note("zero-loss-of-a-policy", _OF_A_POLICY, seen).at(streak)
+    elif streak.root():
+        yield _behind_norm(streak, seen)
+    elif streak.norms and streak.zero_norms == streak.norms and streak.count >= FEW:
         yield _nothing(streak, seen)
-    elif streak.norms and not streak.nan_norms:
-        title = (
-            "The loss is below 0.00005 and printed as 0.0; the gradient norm is an ordinary number"
-        )
-        yield note("small-loss", title, seen).at(streak)
+    elif streak.norms:
+        yield note("small-loss", _SMALL, seen).at(streak)
     elif streak.rates and streak.zero_rates == streak.rates and no_step_yet(run, events):
         return  # no step was made, which is said there
-    elif not lasts:
-        yield _batches(run)
-    elif not streak.nan_norms and again and _sudden(streak):
+    elif _sudden(streak):
         yield _untold(streak, seen)
+
+
+def _now_and_then(run: Run) -> Iterator[Proof]:
+    """Judge losses of 0 between others; the last record alone says nothing yet."""
+    watch, first = run.zero, run.zero.first
+    if first is None or (watch.now is not None and watch.total == 1):
+        return
+    seen = f"Loss exactly 0 in {watch.total} of {run.count} records, first at {first.start}."
+    if run.reinforced:
+        if not watch.nan_norms:
+            yield note("zero-loss-of-a-policy", _OF_A_POLICY, seen).at(first)
+    elif watch.norms and not watch.nan_norms:
+        yield note("small-loss", _SMALL, seen).at(first)
+    else:
+        yield (
+            Proof(
+                "nan-batches",
+                "certain" if watch.nan_norms else "likely",
+                "warning",
+                f"Single batches are NaN: loss exactly 0 in {watch.total} of {run.count} records, then back",
+                (
+                    f"First at {first.start}. The loss comes back, so the weights are sound: those batches have no "
+                    "label that counts, or overflow in 16 bits and are skipped.",
+                ),
+                ("nan",),
+                (LABELS, FILTER),
+            )
+            .at(first)
+            ._replace(times=watch.total)
+        )
 
 
 def _behind_zero(streak: Streak, seen: str) -> Proof:
@@ -145,26 +174,6 @@ def _untold(streak: Streak, seen: str) -> Proof:
         (first_or_later(streak), "nan"),
         (FILTER, *(each for each in _experiments(streak) if each != FILTER)),
     ).at(streak)
-
-
-def _batches(run: Run) -> Proof:
-    first = run.zero.first or run.zero.longest
-    known = run.zero.longest is not None and run.zero.longest.nan_norms
-    proof = Proof(
-        "nan-batches",
-        "certain" if known else "likely",
-        "warning",
-        f"Single batches are NaN: loss exactly 0 in {run.zero.total} of {run.count} records, then back",
-        (
-            (
-                f"First at {first.start if first else ''}. The loss comes back, so the weights are sound: "
-                "those batches have no label that counts, or overflow in 16 bits and are skipped."
-            ),
-        ),
-        ("nan",),
-        (LABELS, FILTER),
-    )
-    return (proof.at(first) if first else proof)._replace(times=run.zero.total)
 
 
 def _sudden(streak: Streak) -> bool:

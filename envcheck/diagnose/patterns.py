@@ -103,7 +103,8 @@ class Watch:
         "The streak that the last record belongs to."
         self.longest: Streak | None = None
         self.first: Streak | None = None
-        self.total = 0
+        self.total = self.norms = self.nan_norms = 0
+        "Records; those with a gradient norm; those with one that is no number."
 
     def add(self, record: Record, place: Place, before: Record | None) -> None:
         """
@@ -117,6 +118,9 @@ class Watch:
             self.first = self.first or self.now
         self.now.add(record)
         self.total += 1
+        if record.norm is not None:
+            self.norms += 1
+            self.nan_norms += not math.isfinite(record.norm)
         if self.longest is None or self.now.count > self.longest.count:
             self.longest = self.now
 

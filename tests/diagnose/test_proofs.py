@@ -78,6 +78,17 @@ OVERFLOW = "[deepspeed] OVERFLOW! Rank 0 Skipping step. Attempted loss scale: {}
         pytest.param(
             [*FINE, record(0.0), record(0.0), *FINE], ["nan-batches"], id="0.0, then back"
         ),
+        pytest.param(
+            [record(2.5, 1.5), record(0.0, "nan"), record(2.4, 1.4), record(0.0, 1.3)],
+            ["nan-batches"],
+            id="0.0 at times",
+        ),
+        pytest.param(
+            [record(2.5, 1.5), record(0.0, 1.4), record(2.4, 1.3)], [], id="0.0 once, with a norm"
+        ),
+        pytest.param(
+            [record(0.0, "nan", more="'kl': 1.0, ")] * 3, ["nan-behind-zero"], id="a policy gone"
+        ),
         pytest.param([*FINE, *records([0.0, 0.0], "nan")], ["nan-behind-zero"], id="norm nan"),
         pytest.param([*FINE, *records([0.0, 0.0], "inf")], ["nan-behind-zero"], id="norm inf"),
         pytest.param(
@@ -158,9 +169,18 @@ def test_a_log_proves(lines: list[str], expected: list[str]) -> None:
             [OVERFLOW.format(65536, 32768), *FINE], ["overflows"], id="a search for a scale"
         ),
         pytest.param(
-            [*FINE, *[record(0.0, "nan", more="'kl': 1.0, ")] * 1],
+            [record(0.0, "nan", more="'kl': 1.0, "), record(0.1, 1.5)],
             [],
             id="one bad step of a policy",
+        ),
+        pytest.param(
+            [record(0.0, 0.5, more="'kl': 1.0, "), record(0.1, 1.5)],
+            ["zero-loss-of-a-policy"],
+            id="a policy, at times",
+        ),
+        pytest.param([record(0.0, 0.5), record(2.4, 1.5)], ["small-loss"], id="small at times"),
+        pytest.param(
+            [record(0.0, "nan", more="'kl': 1.0, ")] * 2, [], id="two bad steps of a policy"
         ),
     ],
 )

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reports import ALL, KNOWN_BAD, NOTE
 
+from envcheck.clean import visible
 from envcheck.formats import text
 
 if TYPE_CHECKING:
@@ -74,4 +75,4 @@ def test_wrapping_loses_no_word_and_shows_nothing_invisible(prose: str, width: i
     lines = ["".join(piece for piece, _ in row) for row in text.wrapped("head: ", prose, width)]
 
     assert all(line.isprintable() for line in lines)
-    assert " ".join(" ".join(lines).split())[len("head:") :].split() == text.visible(prose).split()
+    assert " ".join(" ".join(lines).split())[len("head:") :].split() == visible(prose).split()
