@@ -15,6 +15,8 @@ from envcheck.model import SEVERITIES, Finding, Options, Report
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from packaging.utils import NormalizedName
+
     from envcheck.checks import Check, Hit
     from envcheck.known_good import Candidate
     from envcheck.matrix import Matrix
