@@ -41,6 +41,19 @@ class Place(NamedTuple):
     line: int
 
 
+class Repeat(NamedTuple):
+    """
+    A key that is there again.
+    """
+
+    path: str
+    "Dotted."
+    line: int
+    "Of the later one."
+    first: Place
+    "Of the earlier one."
+
+
 class Document(NamedTuple):
     """
     A configuration file.
@@ -50,8 +63,7 @@ class Document(NamedTuple):
     text: str
     places: Mapping[tuple[str, ...], Place]
     "Of every key, by its path; of a repeated one, the last."
-    repeated: tuple[tuple[str, int], ...]
-    "Dotted path and line of every key that is there again."
+    repeated: tuple[Repeat, ...]
     beyond_json: tuple[tuple[str, int], ...]
     "What isn't JSON: what it is, and the first line it is on."
 
@@ -78,7 +90,7 @@ class _Reader:
         self.text = text
         self.path = path
         self.places: dict[tuple[str, ...], Place] = {}
-        self.repeated: list[tuple[str, int]] = []
+        self.repeated: list[Repeat] = []
         self.beyond: dict[str, int] = {}
 
     def line(self, at: int) -> int:
@@ -138,7 +150,7 @@ class _Reader:
             where = (*path, key)
             value, at = self.value(begin, where)
             if key in found:
-                self.repeated.append((".".join(where), self.line(start)))
+                self.repeated.append(Repeat(".".join(where), self.line(start), self.places[where]))
             found[key] = value
             self.places[where] = Place(start, begin, at, self.line(start))
             at, after_comma = self.comma(at, "}", bare=bare)
@@ -221,6 +233,7 @@ class _Reader:
         if word in _WORDS:
             return _WORDS[word], stop
         if word in _PYTHON:
+            self.note("a number that JSON doesn't have", at)
             return _PYTHON[word], stop
         number = _NUMBER.match(word)
         if number:

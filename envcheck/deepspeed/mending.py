@@ -5,7 +5,7 @@ The settings that mend a configuration, as a part of every suggestion.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck.apply import applied
 from envcheck.checks.configuration import Fault
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     Audit = Callable[[Environment, Collection[NormalizedName] | None], list[Hit]]
     Unresolved = tuple[tuple[str, str], ...]
 
-_ROUNDS = 5
+_ROUNDS: Final = 5
 """One change may show what another hid; there is an end to it."""
+_WHY_NOT: Final = "it is the file itself that has to be corrected (envcheck config FILE --fix)"
 
 
 class Mending(NamedTuple):
@@ -43,22 +44,28 @@ class Mending(NamedTuple):
     stuck: frozenset[str]
     "Ids of the errors that only a person can mend."
 
-    def told(self, suggestions: Sequence[Suggestion], unresolved: Unresolved) -> tuple[tuple[Suggestion, ...], Unresolved]:
+    def told(
+        self, suggestions: Sequence[Suggestion], unresolved: Unresolved
+    ) -> tuple[tuple[Suggestion, ...], Unresolved]:
         """
-        Return suggestions that also say what is to be set; none where something stays wrong in any case.
+        Return suggestions that also say what is to be set, and what no suggestion removes.
         """
-        if self.stuck:
-            reason = "only you know what was meant; correct the file"
-            return (), (*unresolved, *((identifier, reason) for identifier in sorted(self.stuck)))
-        if not self.settings:
-            return tuple(suggestions), unresolved
+        stuck = tuple((identifier, _WHY_NOT) for identifier in sorted(self.stuck))
         if suggestions:
-            return tuple(map(self._with_settings, suggestions)), unresolved
-        if unresolved or any(hit.severity == "error" for hit in self.hits):
-            return (), unresolved
-        remaining = sorted({hit.id for hit in self.hits if hit.severity == "warning"})
-        only = Suggestion("settings", (), tuple(self.settings.items()), tuple(sorted(self.resolved)), tuple(remaining), None, "")
-        return (only,), unresolved
+            return tuple(map(self._with_settings, suggestions)), (*unresolved, *stuck)
+        wrong = unresolved or any(hit.severity == "error" for hit in self.hits)
+        if wrong or not self.settings:
+            return (), (*unresolved, *stuck)
+        only = Suggestion(
+            direction="settings",
+            changes=(),
+            settings=tuple(self.settings.items()),
+            resolves=tuple(sorted(self.resolved)),
+            remaining=tuple(sorted({hit.id for hit in self.hits if hit.severity == "warning"})),
+            known_good=None,
+            command="",
+        )
+        return (only,), stuck
 
     def _with_settings(self, suggestion: Suggestion) -> Suggestion:
         settings = {**self.settings, **dict(suggestion.settings)}
@@ -79,12 +86,11 @@ def mend(environment: Environment, hits: Sequence[Hit], audit: Audit) -> Mending
         if not changes:
             break
         settings.update(changes)
-        environment = environment._replace(
-            deepspeed_config=applied(environment.deepspeed_config or {}, changes), settings_file=None
-        )
+        config = applied(environment.deepspeed_config or {}, changes)
+        environment = environment._replace(deepspeed_config=config)
         hits = audit(environment, None)
     left = {hit.id for hit in hits}
-    stuck = frozenset(hit.id for hit in hits if isinstance(hit.subject, Fault) and _is(hit, "error"))
+    stuck = frozenset(hit.id for hit in hits if _is(hit, "error"))
     return Mending(
         environment,
         settings,

@@ -94,8 +94,10 @@ def _now_and_then(run: Run) -> Iterator[Proof]:
                 "warning",
                 f"Single batches are NaN: loss exactly 0 in {watch.total} of {run.count} records, then back",
                 (
-                    f"First at {first.start}. The loss comes back, so the weights are sound: those batches have no "
-                    "label that counts, or overflow in 16 bits and are skipped.",
+                    (
+                        f"First at {first.start}. The loss comes back, so the weights are sound: "
+                        "those batches have no label that counts, or overflow in 16 bits and are skipped."
+                    ),
                 ),
                 ("nan",),
                 (LABELS, FILTER),
