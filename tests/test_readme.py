@@ -16,7 +16,7 @@ from envcheck.options import ABOUT, flag
 README = ROOT / "README.md"
 FIRST = re.compile(r"^python3 -m venv \.venv && (.*)$", re.MULTILINE)
 PICTURE = re.compile(r"(<!-- report -->\n```text\n)(.*?)(```\n)", re.DOTALL)
-STATED = re.compile(r"^Matrix .*$", re.MULTILINE)
+STATED = re.compile(r"^Matrix .*$|^INFO .*(?:\n {9}.*)*$", re.MULTILINE)
 
 
 def test_the_picture_is_the_report_of_the_first_command() -> None:

@@ -12,7 +12,10 @@ import itertools
 import json
 import os
 import zlib
-from typing import Any, Iterator, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ABSENT = "<absent>"

@@ -40,7 +40,11 @@ BASES: dict[str, dict[str, Any]] = {
         "optimizer": {"type": "Adam", "params": {"lr": 0.001}},
         "scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 10}},
         "checkpoint": {"parallel_write": {}},
-        "data_efficiency": {"enabled": True, "data_sampling": {"curriculum_learning": {}}, "data_routing": {}},
+        "data_efficiency": {
+            "enabled": True,
+            "data_sampling": {"curriculum_learning": {}},
+            "data_routing": {},
+        },
     },
     "removed": {
         "train_batch_size": 8,
@@ -52,8 +56,14 @@ BASES: dict[str, dict[str, Any]] = {
         "train_batch_size": 8,
         "compression_training": {
             "weight_quantization": {
-                "shared_parameters": {"enabled": True, "quantization_type": "symmetric", "rounding": "nearest"},
-                "different_groups": {"g": {"params": {"start_bits": 8, "target_bits": 4}, "modules": ["*"]}},
+                "shared_parameters": {
+                    "enabled": True,
+                    "quantization_type": "symmetric",
+                    "rounding": "nearest",
+                },
+                "different_groups": {
+                    "g": {"params": {"start_bits": 8, "target_bits": 4}, "modules": ["*"]}
+                },
             },
             "activation_quantization": {
                 "shared_parameters": {"enabled": True, "range_calibration": "dynamic"},
@@ -93,8 +103,41 @@ PLACES = {
 NOT_TRIED = {"*", "sequence_parallel_size", "use_gds"}
 """Names that are none, or whose fate depends on more than the file: how it is handed over, which GPU there is."""
 PROBES: list[Any] = [
-    *(True, False, None, 0, 1, -1, 2, 3, 8, 0.5, 1.0, 1.5, 5e8, float("nan"), "true", "False", "auto"),
-    *("", "3", "2.0", "5e8", "cpu", "FP16", "warn", "x", [], ["x"], [1], {}, {"x": 1}, {"enabled": True}),
+    *(
+        True,
+        False,
+        None,
+        0,
+        1,
+        -1,
+        2,
+        3,
+        8,
+        0.5,
+        1.0,
+        1.5,
+        5e8,
+        float("nan"),
+        "true",
+        "False",
+        "auto",
+    ),
+    *(
+        "",
+        "3",
+        "2.0",
+        "5e8",
+        "cpu",
+        "FP16",
+        "warn",
+        "x",
+        [],
+        ["x"],
+        [1],
+        {},
+        {"x": 1},
+        {"enabled": True},
+    ),
 ]
 SIZES: list[Any] = [ABSENT, None, 0, -8, 8, 64, 100, 2.0, True, "auto", "64", [8]]
 
@@ -121,7 +164,12 @@ def misspelt(name: str, chance: random.Random) -> str:
     Return a name as a hurried hand writes it.
     """
     at = chance.randrange(1, len(name))
-    edits = (name[:at] + name[at + 1 :], name[:at] + name[at] + name[at:], name.replace("_", "", 1), name.upper())
+    edits = (
+        name[:at] + name[at + 1 :],
+        name[:at] + name[at] + name[at:],
+        name.replace("_", "", 1),
+        name.upper(),
+    )
     return chance.choice(edits)
 
 
@@ -146,8 +194,11 @@ def main() -> None:
         "base": "least",
         "axes": [
             {"paths": "train_batch_size", "values": SIZES},
-            {"paths": "train_micro_batch_size_per_gpu", "values": SIZES[:-2] + [4]},
-            {"paths": "gradient_accumulation_steps", "values": [ABSENT, None, 0, 1, 2, 0.5, "auto", "2"]},
+            {"paths": "train_micro_batch_size_per_gpu", "values": [*SIZES[:-2], 4]},
+            {
+                "paths": "gradient_accumulation_steps",
+                "values": [ABSENT, None, 0, 1, 2, 0.5, "auto", "2"],
+            },
         ],
         "world-sizes": [1, 3, 8],
     }
@@ -158,7 +209,10 @@ def main() -> None:
             {"paths": "fp16.enabled", "values": [ABSENT, True, False, "auto", "true", "False", 0]},
             {"paths": "bf16.enabled", "values": [ABSENT, True, False, "auto", 1]},
             {
-                "paths": ["fp16.fp16_master_weights_and_grads", "bf16.bf16_master_weights_and_grads"],
+                "paths": [
+                    "fp16.fp16_master_weights_and_grads",
+                    "bf16.bf16_master_weights_and_grads",
+                ],
                 "values": [True, False],
             },
         ],
@@ -168,9 +222,15 @@ def main() -> None:
         "base": "zero3",
         "axes": [
             {"paths": "zero_optimization.stage", "values": [ABSENT, 1, 2, 3]},
-            {"paths": "zero_optimization.offload_optimizer.ratio", "values": [ABSENT, 0.3, 1.0, 1.2, "auto"]},
+            {
+                "paths": "zero_optimization.offload_optimizer.ratio",
+                "values": [ABSENT, 0.3, 1.0, 1.2, "auto"],
+            },
             {"paths": "zero_optimization.cpu_offload", "values": [ABSENT, True, False]},
-            {"paths": "zero_optimization.offload_optimizer.device", "values": ["cpu", "nvme", "gpu", "none"]},
+            {
+                "paths": "zero_optimization.offload_optimizer.device",
+                "values": ["cpu", "nvme", "gpu", "none"],
+            },
         ],
         "world-sizes": [8],
     }
@@ -201,10 +261,14 @@ def main() -> None:
         if len(key) > 3:
             wrong = misspelt(key, chance)
             base = PLACES.get(name.split(".")[0], "sections")
-            single.append([base, 8, {f"{section}.{wrong}".lstrip("."): chance.choice([True, "auto", 1])}])
+            single.append(
+                [base, 8, {f"{section}.{wrong}".lstrip("."): chance.choice([True, "auto", 1])}]
+            )
     for _ in range(1500):
         base = chance.choice(["least", "zero2", "zero3", "zero3", "sections"])
-        few = {chance.choice(everything): chance.choice(PROBES) for _ in range(chance.randint(2, 4))}
+        few = {
+            chance.choice(everything): chance.choice(PROBES) for _ in range(chance.randint(2, 4))
+        }
         single.append([base, chance.choice([1, 8]), few])
     data = {"bases": BASES, "grids": grids, "single": single, "real": real}
     with open(path, "w", encoding="utf-8") as file:

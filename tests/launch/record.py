@@ -132,6 +132,7 @@ def one(folder: str) -> None:
     """
     os.environ["HOME"] = "/nonexistent"
     os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    shutil.which = lambda *_, **__: "/bin/true"  # type: ignore[assignment]
     runner = load(os.path.abspath(folder))
     cases = judged.cases()
     os.chdir(tempfile.mkdtemp())
