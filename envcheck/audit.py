@@ -33,12 +33,22 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
         Findings by severity (error first), certainty and id; suggestions best first, each of which
         leaves no error when it is audited again.
     """
-    environment = _with_model(environment, matrix, options.project)
-    pairs = [(check, hit) for check in CHECKS for hit in check.hits(environment, matrix)]
+    environment = with_model(environment, matrix, options.project)
+    pairs = [
+        (check, hit)
+        for check in CHECKS
+        for hit in check.hits(environment, matrix)
+        if not options.settings_only or about_settings(hit)
+    ]
     findings = [check.finding(hit, environment, matrix) for check, hit in pairs]
-    candidates = known_good.nearest(environment, matrix, options.project)
+    candidates = (
+        known_good.nearest(environment, matrix, options.project)
+        if not options.settings_only
+        else []
+    )
     near = known_good.closest(candidates, environment, matrix)
-    if options.project is not None and (near is None or not near.exact):
+    whole = not options.settings_only
+    if whole and options.project is not None and (near is None or not near.exact):
         reasons = known_good.limits(near, environment, matrix) if near else []
         findings.append(_outside(options, near, reasons))
     findings.sort(key=_order)
@@ -61,8 +71,20 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
     )
 
 
-def _with_model(environment: Environment, matrix: Matrix, project: str | None) -> Environment:
-    """Where no model is given, what the project is known to train says whether there are expert layers."""
+def about_settings(hit: Hit) -> bool:
+    """
+    Tell whether the DeepSpeed configuration takes part in a hit.
+    """
+    subject = hit.subject
+    return isinstance(subject, configuration.Fault) or (
+        isinstance(subject, known_bad.Cause) and "deepspeed-config" in subject.rule.facts
+    )
+
+
+def with_model(environment: Environment, matrix: Matrix, project: str | None) -> Environment:
+    """
+    Add what the project is known to train, expert layers or none, where no model is given.
+    """
     if environment.model is not None or project is None:
         return environment
     kind = (matrix.project(project) or {}).get("moe")
@@ -115,10 +137,16 @@ def _suggest(
             found = (hit for check in CHECKS for hit in check.hits(of, matrix))
         else:
             found = (hit for watch in watches for hit in watch(of, about))
-        return [hit for hit in found if hit.id not in options.ignore and hit.id not in stuck]
+        return [
+            hit
+            for hit in found
+            if hit.id not in options.ignore
+            and hit.id not in stuck
+            and (not options.settings_only or about_settings(hit))
+        ]
 
     def outside(of: Environment) -> str | None:
-        if options.project is None or OUTSIDE in options.ignore:
+        if options.project is None or OUTSIDE in options.ignore or options.settings_only:
             return None
         near = known_good.closest(known_good.nearest(of, matrix, options.project), of, matrix)
         return None if near is not None and near.exact else "error" if options.strict else "warning"

@@ -64,6 +64,8 @@ class SettingsFile(NamedTuple):
     """
 
     path: str
+    lines: Mapping[str, int] = _NONE
+    "The line of every key, by its dotted path."
     repeated: tuple[tuple[str, int], ...] = ()
     "Dotted path and line of every key that is there again."
     beyond_json: tuple[tuple[str, int], ...] = ()
@@ -198,6 +200,8 @@ class Options(NamedTuple):
     "Ids of findings that don't count."
     strict: bool = False
     "An environment outside of its project's known-good sets is an error."
+    settings_only: bool = False
+    "Only what the DeepSpeed configuration takes part in counts."
 
 
 class Report(NamedTuple):

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 _DEEPSPEED: Final = versions.normalize("deepspeed")
 _READERS: Final = (versions.normalize("transformers"), versions.normalize("accelerate"))
-_EARLIER: Final = frozenset({"auto-not-filled", "no-zero-section", "auto", "not-json", "repeated-key"})
+_EARLIER: Final = frozenset(
+    {"auto-not-filled", "no-zero-section", "auto", "not-json", "repeated-key"}
+)
 "Flaws that the first reader decides about, not DeepSpeed."
 
 
@@ -88,10 +90,17 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
         packages={name: _version(environment, name) for name in hit.packages},
         title=flaw.title,
         why=flaw.why,
+        because=_place(environment, flaw.path),
         verify=fault.verify,
         silent=flaw.silent,
         evidence=flaw.evidence,
     )
+
+
+def _place(environment: Environment, path: str) -> tuple[str, ...]:
+    file = environment.settings_file
+    line = file.lines.get(path) if file else None
+    return (f"line {line} of {file.path}",) if file and line else ()
 
 
 def _version(environment: Environment, name: NormalizedName) -> str | None:
@@ -108,7 +117,7 @@ def reader(environment: Environment) -> Reader:
     return consumers.reader(
         environment.deepspeed_config or {},
         environment.reader,
-        environment.packages,
+        {*environment.packages},
         complete=environment.complete,
     )
 
@@ -162,7 +171,11 @@ def _anywhere(environment: Environment) -> Iterator[tuple[Flaw, str]]:
         if len(hit) == len(steps):
             yield worst, worst.verify
         else:
-            yield worst, worst.verify or f"Which DeepSpeed is it? It matters if it is {_ranges(hit, steps)}."
+            yield (
+                worst,
+                worst.verify
+                or f"Which DeepSpeed is it? It matters if it is {_ranges(hit, steps)}.",
+            )
 
 
 def _ranges(hit: list[Version], steps: list[Version]) -> str:
@@ -195,7 +208,9 @@ class _Said:
         if self._paths is None:
             self._paths = dict(self._said())
         severity = self._paths.get(flaw.path)
-        return severity is not None and SEVERITIES.index(severity) >= SEVERITIES.index(flaw.severity)
+        return severity is not None and SEVERITIES.index(severity) >= SEVERITIES.index(
+            flaw.severity
+        )
 
     def _said(self) -> Iterator[tuple[str, str]]:
         for name in self._environment.packages:

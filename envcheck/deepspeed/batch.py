@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from envcheck.deepspeed.flaws import Flaw, quoted
+from envcheck.deepspeed.flaws import REMOVE, Flaw, quoted
 from envcheck.deepspeed.settings import UNSET
 from envcheck.deepspeed.values import FILLED
 
@@ -42,7 +42,11 @@ def flaws(settings: Settings, world_size: int | None) -> Iterator[Flaw]:
         return
     if any(value is FILLED for value in given.values()):
         return
-    wrong = [key for key, value in given.items() if value is not None and not isinstance(value, (int, float))]
+    wrong = [
+        key
+        for key, value in given.items()
+        if value is not None and not isinstance(value, (int, float))
+    ]
     for key in wrong:
         yield Flaw(
             "wrong-value",
@@ -121,7 +125,9 @@ def _any_size(train: Any, micro: Any, steps: Any) -> Iterator[Flaw]:
             "error",
             f"{TRAIN} {train:g} is no multiple of {share:g}, so no number of processes fits",
             why=f"{_RULE}.",
-            fix=((TRAIN, "auto"),) if False else (),
+            fix=((TRAIN, REMOVE),)
+            if micro is not None
+            else ((TRAIN, share * max(1, round(processes))),),
         )
     elif micro is not None and steps is not None:
         yield Flaw(
@@ -142,4 +148,6 @@ def _mended(given: dict[str, Any], world_size: int) -> tuple[tuple[str, Any], ..
         total = given[TRAIN] or micro * world_size
         steps = max(1, round(total / (micro * world_size)))
         return ((TRAIN, micro * steps * world_size), (MICRO, micro), (STEPS, steps))
-    return ((TRAIN, micro * steps * world_size),) + (((MICRO, micro),) if given[MICRO] is None else ())
+    return ((TRAIN, micro * steps * world_size),) + (
+        ((MICRO, micro),) if given[MICRO] is None else ()
+    )

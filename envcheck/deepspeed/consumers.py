@@ -13,7 +13,7 @@ from envcheck.deepspeed.flaws import REMOVE, Flaw
 from envcheck.deepspeed.values import FILLED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 TRAINER: Final = "transformers"
 ACCELERATE: Final = "accelerate"
@@ -21,7 +21,11 @@ ALONE: Final = "deepspeed"
 
 _SIZES: Final = frozenset(
     f"zero_optimization.{name}"
-    for name in ("reduce_bucket_size", "stage3_prefetch_bucket_size", "stage3_param_persistence_threshold")
+    for name in (
+        "reduce_bucket_size",
+        "stage3_prefetch_bucket_size",
+        "stage3_param_persistence_threshold",
+    )
 )
 _BATCH: Final = frozenset(
     ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps")
@@ -70,13 +74,15 @@ class Reader(NamedTuple):
     "Whether that is known, or only likely."
 
 
-def reader(config: Mapping[str, Any], named: str | None, installed: Mapping[str, Any], *, complete: bool) -> Reader:
+def reader(
+    config: Mapping[str, Any], named: str | None, installed: Collection[str], *, complete: bool
+) -> Reader:
     """
     Tell who reads a configuration first.
 
     Args:
         named: What the user says.
-        installed: Packages by name.
+        installed: Names of packages.
         complete: A package that isn't there isn't installed.
     """
     if named is not None:
@@ -148,7 +154,7 @@ def _unfilled(where: str, who: Reader) -> Flaw:
         where,
         "warning",
         f'{_NAMES[who.name]} doesn\'t fill in {where}, which is "auto"',
-        why="accelerate, through which the configuration goes, stops at an \"auto\" that it has no value for.",
+        why='accelerate, through which the configuration goes, stops at an "auto" that it has no value for.',
         fix=((where, REMOVE),),
     )
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _DEEPEST: Final = 100
 _NUMBER: Final = re.compile(r"(-?(?:0|[1-9]\d*))(\.\d+)?([eE][-+]?\d+)?[\t ]*\Z", re.ASCII)
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
-_QUOTED: Final = {quote: re.compile(rf"{quote}((?:[^{quote}\\\x00-\x1f]|\\.)*){quote}") for quote in "\"'"}
+_QUOTED: Final = {
+    quote: re.compile(rf"{quote}((?:[^{quote}\\\x00-\x1f]|\\.)*){quote}") for quote in "\"'"
+}
 _KEY: Final = re.compile(r"[^\s:{}\[\],]+")
 _PLAIN_END: Final = re.compile(r"[\n,}\]#]|//|/\*|\Z")
 _LINE: Final = re.compile(r"[^\n]*")
@@ -82,7 +84,9 @@ def parse(text: str, path: str) -> Document:
     data = reader.document()
     if text.startswith("\ufeff"):
         reader.note("a byte order mark", 0)
-    return Document(data, reader.text, reader.places, tuple(reader.repeated), tuple(reader.beyond.items()))
+    return Document(
+        data, reader.text, reader.places, tuple(reader.repeated), tuple(reader.beyond.items())
+    )
 
 
 class _Reader:
@@ -105,7 +109,9 @@ class _Reader:
     def document(self) -> dict[str, Any]:
         at = self.space(0)
         if self.text[at : at + 1] == "[":
-            raise SourceError(f"{clean(self.path)}: a DeepSpeed configuration is one JSON object, not a list")
+            raise SourceError(
+                f"{clean(self.path)}: a DeepSpeed configuration is one JSON object, not a list"
+            )
         bare = self.text[at : at + 1] != "{"
         if bare:
             self.note("an object without braces", at)
@@ -131,7 +137,9 @@ class _Reader:
             else:
                 return at
 
-    def object(self, at: int, path: tuple[str, ...], *, bare: bool = False) -> tuple[dict[str, Any], int]:
+    def object(
+        self, at: int, path: tuple[str, ...], *, bare: bool = False
+    ) -> tuple[dict[str, Any], int]:
         """Read the members of an object, from after its brace to after the other one."""
         found: dict[str, Any] = {}
         after_comma = None
@@ -194,7 +202,9 @@ class _Reader:
 
     def value(self, at: int, path: tuple[str, ...]) -> tuple[Any, int]:
         if len(path) > _DEEPEST:
-            raise SourceError(f"{clean(self.path)}: nested too deeply to be a DeepSpeed configuration")
+            raise SourceError(
+                f"{clean(self.path)}: nested too deeply to be a DeepSpeed configuration"
+            )
         first = self.text[at : at + 1]
         if first == "{":
             return self.object(at + 1, path)

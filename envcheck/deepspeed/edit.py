@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from envcheck.deepspeed.document import Document, Place, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _WIDTH: Final = 80
 _INDENT: Final = re.compile(r"\n([ \t]*)\Z")
@@ -24,8 +24,14 @@ def edited(text: str, changes: Mapping[str, str | None]) -> str:
     Args:
         changes: Dotted paths with their new value (JSON text); `None`: the key goes.
     """
+    renamed = dict(_renames(parse(text, ""), changes))
     for path, value in changes.items():
+        if path in renamed.values():
+            continue
         document = parse(text, "")
+        if path in renamed:
+            text = _renamed(document, path, renamed[path])
+            continue
         parts = tuple(path.split("."))
         if value is None:
             place = document.places.get(parts)
@@ -34,6 +40,34 @@ def edited(text: str, changes: Mapping[str, str | None]) -> str:
         else:
             text = _with(document, parts, json.loads(value))
     return text
+
+
+def _renames(document: Document, changes: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Yield (old, new) where a key goes and one beside it comes that says the same."""
+    for old, gone in changes.items():
+        place = document.places.get(tuple(old.split(".")))
+        if gone is not None or place is None:
+            continue
+        parent = old.rpartition(".")[0]
+        value = json.dumps(_look_up(document.data, old))
+        for new, there in changes.items():
+            beside = new != old and new.rpartition(".")[0] == parent and there == value
+            if beside and tuple(new.split(".")) not in document.places:
+                yield old, new
+                break
+
+
+def _look_up(data: Any, path: str) -> Any:
+    for part in path.split("."):
+        data = data[part] if isinstance(data, dict) else None
+    return data
+
+
+def _renamed(document: Document, old: str, new: str) -> str:
+    place = document.places[tuple(old.split("."))]
+    text = document.text
+    colon = text.rindex(":", place.key, place.value)
+    return f"{text[: place.key]}{json.dumps(new.rpartition('.')[2])}{text[colon:]}"
 
 
 def without_repeats(text: str) -> str:
@@ -49,7 +83,9 @@ def as_json(document: Document, data: Mapping[str, Any]) -> str:
     """
     Return a configuration as plain JSON, indented like the document.
     """
-    lines = (line for line in document.text.splitlines() if line[:1] in {" ", "\t"} and line.strip())
+    lines = (
+        line for line in document.text.splitlines() if line[:1] in {" ", "\t"} and line.strip()
+    )
     first = next(lines, "  ")
     indent = first[: len(first) - len(first.lstrip())]
     return json.dumps(data, indent=indent, ensure_ascii=False) + "\n"
@@ -72,7 +108,9 @@ def _with(document: Document, parts: tuple[str, ...], value: Any) -> str:
     inner = (_indent(text, holder) if holder else "") + "  "
     end = text.index("}", start)
     outer = inner[:-2]
-    return f"{text[:start]}\n{inner}{json.dumps(name)}: {_written(value, inner)}\n{outer}{text[end:]}"
+    return (
+        f"{text[:start]}\n{inner}{json.dumps(name)}: {_written(value, inner)}\n{outer}{text[end:]}"
+    )
 
 
 def _after(text: str, last: Place, name: str, value: Any) -> str:
@@ -107,4 +145,8 @@ def _without(text: str, place: Place) -> str:
         rest = text[after + 1 :]
         return text[: place.key] + rest.lstrip()
     head = text[:before]
-    return head + text[after:] if text[after : after + 1] == "}" and head.endswith("{") else head + text[place.end :]
+    return (
+        head + text[after:]
+        if text[after : after + 1] == "}" and head.endswith("{")
+        else head + text[place.end :]
+    )

@@ -23,7 +23,19 @@ _OPTIMIZERS: Final = {
 }  # fmt: skip
 "DeepSpeed's own, with the release that brought them; other names are classes of torch.optim."
 _FOR_ZERO: Final = {"adam": "", "adamw": "", "adagrad": "0.9.2", "lion": "0.11.0", "muon": "0.17.6"}
-_TORCH: Final = ("Adadelta", "Adamax", "ASGD", "LBFGS", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "Adafactor")
+_TORCH: Final = (
+    "Adadelta",
+    "Adamax",
+    "ASGD",
+    "LBFGS",
+    "NAdam",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "SGD",
+    "SparseAdam",
+    "Adafactor",
+)
 _SCHEDULERS: Final = {
     "LRRangeTest": (), "OneCycle": ("cycle_min_lr", "cycle_max_lr"), "WarmupLR": (),
     "WarmupDecayLR": ("total_num_steps",), "WarmupCosineLR": ("total_num_steps",),
@@ -51,7 +63,9 @@ def _idle(settings: Settings) -> Iterator[Flaw]:
     idle = []
     for name, value in section.items():
         form = about.forms.get(name)
-        off = value in (None, False, "auto") or (isinstance(value, dict) and value.get("device", "") == "none")
+        off = value in (None, False, "auto") or (
+            isinstance(value, dict) and value.get("device", "") == "none"
+        )
         if form is not None and form.stages and stage not in form.stages and not off:
             idle.append(name)
     if idle:
@@ -78,7 +92,8 @@ def _optimizer(settings: Settings) -> Iterator[Flaw]:
             "optimizer.type",
             "warning",
             f"optimizer.type {quoted(name)} is none of DeepSpeed's optimizers",
-            why=(f"Did you mean {near}? " if near else "") + "Other names are looked up in torch.optim.",
+            why=(f"Did you mean {near}? " if near else "")
+            + "Other names are looked up in torch.optim.",
             fix=(("optimizer.type", near),) if near else (),
         )
     elif settings.stage() and not _tested(settings, lower):

@@ -4,7 +4,7 @@ The elasticity section, which takes the batch sizes into its own hands.
 
 from __future__ import annotations
 
-from math import lcm
+from math import isqrt, lcm
 from typing import TYPE_CHECKING, Any, Final
 
 from envcheck.deepspeed.batch import MICRO, STEPS, TRAIN
@@ -15,11 +15,55 @@ if TYPE_CHECKING:
 
     from envcheck.deepspeed.settings import Settings
 
-_AT_LEAST: Final = {"min_gpus": 1, "max_gpus": 1, "model_parallel_size": 1, "num_gpus_per_node": 1, "min_time": 0}
+_AT_LEAST: Final = {
+    "min_gpus": 1,
+    "max_gpus": 1,
+    "model_parallel_size": 1,
+    "num_gpus_per_node": 1,
+    "min_time": 0,
+}
 _MOST_GPUS: Final = 10000
 _COMPOSITE: Final = (
-    *(1, 2, 4, 6, 12, 24, 36, 48, 60, 120, 180, 240, 360, 720, 840, 1260, 1680, 2520, 5040, 7560, 10080, 15120),
-    *(20160, 25200, 27720, 45360, 50400, 55440, 83160, 110880, 166320, 221760, 277200, 332640, 498960, 554400),
+    *(
+        1,
+        2,
+        4,
+        6,
+        12,
+        24,
+        36,
+        48,
+        60,
+        120,
+        180,
+        240,
+        360,
+        720,
+        840,
+        1260,
+        1680,
+        2520,
+        5040,
+        7560,
+        10080,
+        15120,
+    ),
+    *(
+        20160,
+        25200,
+        27720,
+        45360,
+        50400,
+        55440,
+        83160,
+        110880,
+        166320,
+        221760,
+        277200,
+        332640,
+        498960,
+        554400,
+    ),
     *(665280, 720720),
 )
 "Numbers with more divisors than any smaller one: DeepSpeed builds batch sizes of them."
@@ -40,7 +84,8 @@ def flaws(settings: Settings, world_size: int | None) -> Iterator[Flaw]:
     section = settings.section("elasticity") or {}
     found = [*_limits(section), *_sizes(section), *_version(section)]
     yield from found
-    if not found and world_size is not None:
+    complete = "micro_batch_sizes" in section and "max_train_batch_size" in section
+    if complete and not found and world_size is not None:
         yield from _world(section, world_size)
     given = [key for key in (TRAIN, MICRO, STEPS) if key in settings.config]
     if given and not section.get("ignore_non_elastic_batch_info"):
@@ -68,7 +113,11 @@ def _sizes(section: Mapping[str, Any]) -> Iterator[Flaw]:
     if "micro_batch_sizes" not in section or "max_train_batch_size" not in section:
         return  # said already
     micro, largest = section["micro_batch_sizes"], section["max_train_batch_size"]
-    if not isinstance(micro, list) or not micro or not all(isinstance(x, int) and x > 0 for x in micro):
+    if (
+        not isinstance(micro, list)
+        or not micro
+        or not all(isinstance(x, int) and x > 0 for x in micro)
+    ):
         yield _wrong("micro_batch_sizes", "a list of whole numbers above 0")
     elif not isinstance(largest, (int, float)) or not max(micro) <= largest:
         yield _wrong("max_train_batch_size", "a number, and at least the largest micro batch")
@@ -100,7 +149,7 @@ def _world(section: Mapping[str, Any], world_size: int) -> Iterator[Flaw]:
     low = section.get("min_gpus") or 1
     high = section.get("max_gpus") or largest // min(micro)
     fitting: Sequence[int] = ()
-    batch = min(micro)
+    batch: float = min(micro)
     larger = section.get("prefer_larger_batch", True)
     for size in {_largest(base, largest) for base in (*micro, lcm(*micro))}:
         found = [each for each in _divisors(size, micro) if not (each < low or each > high)]
@@ -126,5 +175,8 @@ def _largest(base: int, most: float) -> float:
 
 
 def _divisors(size: float, micro: Sequence[int]) -> list[int]:
-    most = {int(size // each) for each in micro if size % each == 0}
-    return sorted({count for each in most for count in range(1, each + 1) if each % count == 0})
+    found: set[int] = set()
+    for most in {int(size // each) for each in micro if size % each == 0}:
+        small = [count for count in range(1, isqrt(most) + 1) if most % count == 0]
+        found.update(small, (most // count for count in small))
+    return sorted(found)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from envcheck.model import SettingsFile
 
 
-def examine(config: Mapping[str, Any], grammar: Grammar, world_size: int | None = None) -> Iterator[Flaw]:
+def examine(
+    config: Mapping[str, Any], grammar: Grammar, world_size: int | None = None
+) -> Iterator[Flaw]:
     """
     Yield what is wrong with a configuration as DeepSpeed gets to see it.
     """

@@ -30,7 +30,9 @@ def flaws(file: SettingsFile, who: Reader, grammar: Grammar) -> Iterator[Flaw]:
                 "error" if who.name == ALONE else "warning",
                 f"{path} is there twice (again in line {line})",
                 why="DeepSpeed refuses a file with a repeated key.",
-                verify="" if who.name == ALONE else "Does DeepSpeed read the file, or another program that takes the last one?",
+                verify=""
+                if who.name == ALONE
+                else "Does DeepSpeed read the file, or another program that takes the last one?",
             )
         else:
             yield Flaw(
@@ -54,6 +56,8 @@ def flaws(file: SettingsFile, who: Reader, grammar: Grammar) -> Iterator[Flaw]:
         "",
         severity,
         f"the file is Hjson, not JSON: {what}",
-        why=f"{by} JSON only." if json_only else "DeepSpeed reads it; transformers and accelerate would not.",
+        why=f"{by} JSON only."
+        if json_only
+        else "DeepSpeed reads it; transformers and accelerate would not.",
         verify="" if who.sure or not json_only else "Does DeepSpeed itself read the file?",
     )

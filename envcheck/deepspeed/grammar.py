@@ -1,5 +1,5 @@
 """
-The keys that a release of DeepSpeed knows, from the table in `keys.yaml`.
+The keys that a release of DeepSpeed knows, from the table in `keys.yaml`, or what is made of it: `keys.json`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
-TABLE: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "keys.yaml")
+TABLE: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "keys.json")
 OLDEST: Final = "0.8.0"
 NEWEST: Final = "0.19.8"
 "The releases between which the table was established."
@@ -87,7 +87,9 @@ class Grammar:
             found: dict[str, Form] = {}
             for name, forms in record["keys"].items():
                 made = [_form(name, form, record) for form in forms]
-                now = next((form for form, raw in zip(made, forms, strict=True) if self._holds(raw)), None)
+                now = next(
+                    (form for form, raw in zip(made, forms, strict=True) if self._holds(raw)), None
+                )
                 if now is None or not held:
                     others.setdefault(path, {})[name] = tuple(made)
                     continue
@@ -96,7 +98,9 @@ class Grammar:
                     found[now.field] = now
             if held:
                 keeps = record.get("auto") == "kept"
-                self.sections[path] = Section(path, record["reads"], keeps, found, others.setdefault(path, {}))
+                self.sections[path] = Section(
+                    path, record["reads"], keeps, found, others.setdefault(path, {})
+                )
 
     def _holds(self, raw: Mapping[str, Any]) -> bool:
         return self.at_least(raw.get("since", "")) and not self.past(raw.get("until", ""))
@@ -175,38 +179,13 @@ def grammar(version: Version) -> Grammar:
 @cache
 def table() -> list[dict[str, Any]]:
     """
-    Return the table, made into plain data once and kept in the user's cache.
+    Return the table, as `table.compiled` has made plain data of it.
     """
     import json
 
-    from envcheck.matrix import cache as store
-
-    with open(TABLE, "rb") as file:
-        text = file.read()
-    stamp = f"{_stamp()} {hash_of(text)}"
-    data = store.load("deepspeed-keys.json", stamp)
-    if data is None:
-        from envcheck.deepspeed.table import read
-
-        data = json.dumps(read(text.decode(), TABLE), separators=(",", ":")).encode()
-        store.save("deepspeed-keys.json", stamp, data)
-    found: list[dict[str, Any]] = json.loads(data)
+    with open(TABLE, encoding="utf-8") as file:
+        found: list[dict[str, Any]] = json.load(file)
     return found
-
-
-def hash_of(data: bytes) -> str:
-    """
-    Return a fingerprint of data.
-    """
-    from hashlib import blake2b
-
-    return blake2b(data, digest_size=16).hexdigest()
-
-
-def _stamp() -> str:
-    from envcheck import __version__
-
-    return f"{__version__} 1"
 
 
 def boundaries() -> Iterator[Version]:

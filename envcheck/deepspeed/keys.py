@@ -50,7 +50,7 @@ def _section(path: str, kind: str, given: Mapping[str, Any], grammar: Grammar) -
                 continue
         if form is None:
             if not (name == "strict" and about.reads == "model"):
-                yield from unknown(where, name, about, grammar, value)
+                yield from unknown(where, value, about, grammar)
             continue
         inside = f"{kind}.{name if form.name == '*' else form.name}".lstrip(".")
         yield from _value(where, inside, value, form, about, given, grammar)
@@ -69,7 +69,13 @@ def _looked_at(form: Form, given: Mapping[str, Any]) -> bool:
 
 
 def _value(
-    where: str, kind: str, value: Any, form: Form, about: Section, given: Mapping[str, Any], grammar: Grammar
+    where: str,
+    kind: str,
+    value: Any,
+    form: Form,
+    about: Section,
+    given: Mapping[str, Any],
+    grammar: Grammar,
 ) -> Iterator[Flaw]:
     rules = grammar.rules if about.reads == "model" or form.type in {"nested", "section"} else 0
     if rules == 0 and not form.strict:
@@ -82,9 +88,16 @@ def _value(
         yield _refused(where, value, form, rules)
         return
     else:
-        if rules == 0 and form.values == () and not fits(form, value) and form.type in {"bits", "number"}:
+        if (
+            rules == 0
+            and form.values == ()
+            and not fits(form, value)
+            and form.type in {"bits", "number"}
+        ):
             yield _misfit(where, value, form)
-        inner = as_object(value, rules or 2) if form.type in _OBJECTS and value is not FILLED else None
+        inner = (
+            as_object(value, rules or 2) if form.type in _OBJECTS and value is not FILLED else None
+        )
     if inner is not None:
         yield from _section(where, kind, inner, grammar)
 
@@ -134,7 +147,9 @@ def _nearest(where: str, value: Any, form: Form, rules: int) -> tuple[tuple[str,
             return ()
         if number != number or number in (float("inf"), float("-inf")):
             return ()
-        found: float = int(number) if number.is_integer() and form.type.startswith("int") else number
+        found: float = (
+            int(number) if number.is_integer() and form.type.startswith("int") else number
+        )
         return ((where, found),) if takes(form, found, rules) else ()
     return ()
 
@@ -177,7 +192,9 @@ def _twice(path: str, given: Mapping[str, Any], about: Section) -> Iterator[Flaw
     """Yield the keys that are given by two names at once."""
     if about.reads != "model":
         return
-    counted = [name for name, value in given.items() if not (value == "auto" and drops_auto(about, name))]
+    counted = [
+        name for name, value in given.items() if not (value == "auto" and drops_auto(about, name))
+    ]
     for name in counted:
         form = about.forms.get(name)
         if form is not None and form.field == name and form.name in counted:

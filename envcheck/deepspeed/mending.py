@@ -81,7 +81,9 @@ def mend(environment: Environment, hits: Sequence[Hit], audit: Audit) -> Mending
     level = "error" if any(_is(hit, "error") for hit in hits) else "warning"
     settings: dict[str, str | None] = {}
     for _ in range(_ROUNDS):
-        faults = [hit.subject.flaw for hit in hits if isinstance(hit.subject, Fault) and _is(hit, level)]
+        faults = [
+            hit.subject.flaw for hit in hits if isinstance(hit.subject, Fault) and _is(hit, level)
+        ]
         changes = changes_for(faults, environment.deepspeed_config or {})
         if not changes:
             break

@@ -85,7 +85,12 @@ def _needs_stage(path: str, wanted: tuple[int, ...], stage: int) -> Flaw:
 def _ratio(settings: Settings) -> Iterator[Flaw]:
     path = "zero_optimization.offload_optimizer.ratio"
     ratio = settings.number(path, 1.0)
-    if settings.grammar.rules == 2 and ratio is not None and ratio < 1 and settings.stage() not in (3, None):
+    if (
+        settings.grammar.rules == 2
+        and ratio is not None
+        and ratio < 1
+        and settings.stage() not in (3, None)
+    ):
         yield Flaw(
             "contradiction",
             path,
@@ -105,7 +110,11 @@ def _grad_norm(settings: Settings) -> Iterator[Flaw]:
 
 def _sum(settings: Settings) -> Iterator[Flaw]:
     value = settings.get("gradient_allreduce_op")
-    if not settings.grammar.at_least("0.19.6") or not isinstance(value, str) or value.lower() != "sum":
+    if (
+        not settings.grammar.at_least("0.19.6")
+        or not isinstance(value, str)
+        or value.lower() != "sum"
+    ):
         return
     for hit, what in (
         (settings.stage() == 3, "ZeRO stage 3"),
@@ -169,7 +178,9 @@ def _replaced(settings: Settings) -> Iterator[Flaw]:
                 where,
                 "info",
                 f"{where} is deprecated; its name is {new}",
-                fix=((where, REMOVE), (f"zero_optimization.{new}", instead)) if on else ((where, REMOVE),),
+                fix=((where, REMOVE), (f"zero_optimization.{new}", instead))
+                if on
+                else ((where, REMOVE),),
             )
 
 
@@ -183,7 +194,9 @@ def _snip(settings: Settings) -> Iterator[Flaw]:
         yield _must(f"{path}.dense_ratio", "between 0 and 1")
     start = shared.get("schedule_offset", 1000)
     end = shared.get("schedule_offset_end", start)
-    if end is not FILLED and not (isinstance(start, (int, float)) and isinstance(end, (int, float)) and start <= end):
+    if end is not FILLED and not (
+        isinstance(start, (int, float)) and isinstance(end, (int, float)) and start <= end
+    ):
         yield _must(f"{path}.schedule_offset_end", "at least schedule_offset")
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 UNSET: Final = object()
 """There is no such key, or DeepSpeed acts as if there were none."""
 
-_FALSE: Final = frozenset([False, *"0 off f false n no".split()])
+_FALSE: Final = frozenset((False, "0", "off", "f", "false", "n", "no"))
 
 
 class Settings:

@@ -1,11 +1,16 @@
 """
-The form of `keys.yaml`, and how it is read; only where the user's cache hasn't what comes of it.
+The form of `keys.yaml`, and `keys.json`, which is made of it so that a check reads no YAML.
+
+After a change: `python -m envcheck.deepspeed.table`.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING, Any, Final
 
+from envcheck.deepspeed.grammar import TABLE as COMPILED
 from envcheck.errors import MatrixError
 from envcheck.matrix import strict_yaml
 from envcheck.matrix.kinds import (
@@ -75,3 +80,25 @@ def read(content: str, path: str) -> list[dict[str, Any]]:
     if problems:
         raise MatrixError(tuple(str(problem) for problem in sorted(problems)))
     return data
+
+
+SOURCE: Final = os.path.join(os.path.dirname(COMPILED), "keys.yaml")
+
+
+def compiled() -> str:
+    """
+    Return what `keys.json` has to hold: a section a line.
+
+    Raises:
+        MatrixError: Something in `keys.yaml` is wrong.
+    """
+    with open(SOURCE, encoding="utf-8") as file:
+        sections = read(file.read(), SOURCE)
+    lines = (json.dumps(section, separators=(",", ":")) for section in sections)
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+if __name__ == "__main__":
+    made = compiled()
+    with open(COMPILED, "w", encoding="utf-8") as output:
+        output.write(made)

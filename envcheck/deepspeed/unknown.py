@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck.deepspeed.flaws import REMOVE, Flaw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from envcheck.deepspeed.grammar import Form, Grammar, Section
+    from envcheck.deepspeed.grammar import Grammar, Section
 
 _NEAR: Final = 0.8
 _SURE: Final = 0.88
@@ -23,77 +23,67 @@ _FOREIGN: Final = frozenset({"msamp", "comms_config", "monitor_config", "use_cpu
 "Keys of other programs, and of reports that DeepSpeed itself has written."
 
 
-def unknown(where: str, name: str, about: Section, grammar: Grammar, value: Any) -> Iterator[Flaw]:
+def unknown(where: str, value: Any, about: Section, grammar: Grammar) -> Iterator[Flaw]:
     """
     Yield what there is to say about a key that this release doesn't know in this place.
     """
+    parent, _, name = where.rpartition(".")
     refused = about.reads == "model"
     if not refused and (_NOTE.match(name) or name in _FOREIGN):
         return
-    other = about.others.get(name)
-    near = meant(name, [form.name for form in about.forms.values()])
-    parent = where.rpartition(".")[0]
-    elsewhere = None if other or near else _place(name, parent, grammar)
-    if not refused and not (other or near or elsewhere):
-        if about.reads == "mapping":
-            yield Flaw(
-                "unknown-key",
-                where,
-                "info",
-                f"{where} is no key of this release; it is ignored",
-                silent=True,
-                fix=((where, REMOVE),),
-            )
+    meaning = _meaning(where, value, about, grammar)
+    if about.reads == "open" and meaning.certainty < _SURE:
         return
-    if about.reads == "open" and (near is None or _alike(name, near) < _SURE):
-        return
-    reason, fix = _reason(where, name, other, near, elsewhere, value, about)
-    effect = "it is refused" if refused else "it is ignored"
-    severity = "error" if refused else "warning"
-    if not refused and other and not near:
-        severity = "info" if _gone(other, grammar) else "warning"
+    severity = "error"
+    if not refused:
+        severity = "warning" if meaning.matters else "info"
     yield Flaw(
         "unknown-key",
         where,
         severity,
-        f"{where} is no key of this release; {effect}",
-        why=reason,
+        f"{where} is {'refused' if refused else 'ignored'}: {meaning.reason}",
+        why="This release "
+        + (
+            f"refuses what it doesn't know in {parent}."
+            if refused
+            else "has no such key here, and says nothing about it."
+        ),
         silent=not refused,
-        fix=fix,
+        fix=((where, REMOVE), *meaning.instead),
     )
 
 
-def _gone(forms: Iterable[Form], grammar: Grammar) -> bool:
-    return all(form.until and grammar.past(form.until) for form in forms)
+class _Meaning(NamedTuple):
+    reason: str
+    matters: bool = True
+    "Whether something gets lost with it."
+    certainty: float = 0.0
+    "How alike it is to a key that there is."
+    instead: tuple[tuple[str, Any], ...] = ()
 
 
-def _reason(
-    where: str,
-    name: str,
-    other: tuple[Form, ...] | None,
-    near: str | None,
-    elsewhere: str | None,
-    value: Any,
-    about: Section,
-) -> tuple[str, tuple[tuple[str, Any], ...]]:
-    """Return why it isn't known, and what to change."""
-    gone = ((where, REMOVE),)
-    parent = where.rpartition(".")[0]
-    if other:
-        form = other[-1]
-        instead = f" Use {form.instead} instead." if form.instead else ""
-        if form.until and not form.since:
-            return f"It was a key before {form.until}.{instead}", gone
-        span = f"It came with {form.since}" + (f" and is gone since {form.until}" if form.until else "")
-        return f"{span}.{instead}", gone
+def _meaning(where: str, value: Any, about: Section, grammar: Grammar) -> _Meaning:
+    """Find out what was meant by a key."""
+    parent, _, name = where.rpartition(".")
+    others = about.others.get(name)
+    if others:
+        form = others[-1]
+        instead = f"; use {form.instead}" if form.instead else ""
+        if form.until and grammar.past(form.until):
+            return _Meaning(f"it is gone since {form.until}{instead}", matters=bool(instead))
+        return _Meaning(f"it came with {form.since}{instead}")
+    near = meant(name, [form.name for form in about.forms.values()])
     if near:
-        meant_path = f"{parent}.{near}".lstrip(".")
-        return f"Did you mean {near}?", (*gone, (meant_path, value)) if about.reads != "open" else ()
-    if elsewhere is not None:
-        moves = {parent, elsewhere} == {"", "zero_optimization"}
-        there = ((f"{elsewhere}.{name}".lstrip("."), value),) if moves else ()
-        return f"{name} belongs {f'in {elsewhere}' if elsewhere else 'at the top level'}.", (*gone, *there)
-    return "No release that is known has such a key here.", gone
+        moved = ((f"{parent}.{near}".lstrip("."), value),)
+        return _Meaning(f"did you mean {near}?", certainty=_alike(name, near), instead=moved)
+    place = _place(name, parent, grammar)
+    if place is not None:
+        moves = {parent, place} == {"", "zero_optimization"}
+        moved = ((f"{place}.{name}".lstrip("."), value),) if moves else ()
+        return _Meaning(
+            f"it belongs {f'in {place}' if place else 'at the top level'}", instead=moved
+        )
+    return _Meaning("no known release has such a key here", matters=False)
 
 
 def meant(name: str, known: Iterable[str]) -> str | None:
@@ -103,7 +93,9 @@ def meant(name: str, known: Iterable[str]) -> str | None:
     >>> meant("overlap_com", ["overlap_comm", "stage"]), meant("foo", ["overlap_comm"])
     ('overlap_comm', None)
     """
-    scored = sorted(((_alike(name, each), each) for each in set(known) if each != "*"), reverse=True)
+    scored = sorted(
+        ((_alike(name, each), each) for each in set(known) if each != "*"), reverse=True
+    )
     return scored[0][1] if scored and scored[0][0] >= _NEAR else None
 
 

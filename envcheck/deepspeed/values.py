@@ -53,7 +53,7 @@ _WORDS: Final = {
     "container": "an object",
 }
 _TRUE_FALSE: Final = frozenset(
-    [True, False, *"0 1 off on f t false true n y no yes".split()]
+    (True, False, "0", "1", "off", "on", "f", "t", "false", "true", "n", "y", "no", "yes")
 )
 _DIGITS: Final = re.compile(r"[+-]?[0-9]+(?:_[0-9]+)*(?:\.0*)?\Z")
 _LARGEST: Final = float(2**63)
@@ -207,7 +207,8 @@ def as_object(value: Any, rules: int) -> dict[str, Any] | None:
     if isinstance(value, dict) or rules == 2 or not isinstance(value, (list, str)):
         return value if isinstance(value, dict) else None
     try:
-        return {str(key): item for key, item in dict(value).items()}
+        pairs: Any = value
+        return {str(key): item for key, item in dict(pairs).items()}
     except (TypeError, ValueError):
         return None
 

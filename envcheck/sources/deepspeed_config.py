@@ -55,13 +55,26 @@ def facts(path: str) -> dict[str, Any]:
     from envcheck.model import SettingsFile
 
     found = document(path)
-    file = SettingsFile(path, tuple((each.path, each.line) for each in found.repeated), found.beyond_json)
+    file = SettingsFile(
+        path,
+        {".".join(parts): place.line for parts, place in found.places.items()},
+        tuple((each.path, each.line) for each in found.repeated),
+        found.beyond_json,
+    )
     return {"deepspeed_config": found.data, "settings_file": file}
 
 
 _WHAT = "DeepSpeed configuration"
 _NONE = "this is no DeepSpeed configuration: it has none of its keys"
-_TELLING = ("zero_optimization", "train_batch_size", "train_micro_batch_size_per_gpu", "fp16", "bf16", "optimizer", "gradient_accumulation_steps")
+_TELLING = (
+    "zero_optimization",
+    "train_batch_size",
+    "train_micro_batch_size_per_gpu",
+    "fp16",
+    "bf16",
+    "optimizer",
+    "gradient_accumulation_steps",
+)
 
 
 def read_json(path: str, what: str) -> dict[str, Any]:
@@ -76,7 +89,9 @@ def read_json(path: str, what: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
-                raise SourceError(f"{clean(path)}: the key {clean(key)!r} is there twice; remove one")
+                raise SourceError(
+                    f"{clean(path)}: the key {clean(key)!r} is there twice; remove one"
+                )
             found[key] = value
         return found
 
@@ -87,5 +102,7 @@ def read_json(path: str, what: str) -> dict[str, Any]:
     except RecursionError as error:
         raise SourceError(f"{clean(path)}: nested too deeply to be a {what}") from error
     if not isinstance(data, dict):
-        raise SourceError(f"{clean(path)}: a {what} is one JSON object, not a {type(data).__name__}")
+        raise SourceError(
+            f"{clean(path)}: a {what} is one JSON object, not a {type(data).__name__}"
+        )
     return data
