@@ -136,8 +136,8 @@ def _signature(
 
 
 def _one_of(choices: tuple[str, ...]) -> Any:
-    def callback(value: str | None) -> str | None:
-        if value is not None and value not in choices:
+    def callback(value: str) -> str:
+        if value not in choices:
             raise typer.BadParameter(f"{value!r} is none of: {', '.join(choices)}")
         return value
 
@@ -207,43 +207,6 @@ _DIAGNOSE = _signature(
 diagnose.__signature__ = _DIAGNOSE  # type: ignore[attr-defined]
 diagnose.__annotations__ = {name: each.annotation for name, each in _DIAGNOSE.parameters.items()}
 app.command()(diagnose)
-
-
-def config(*, file: str, fix: bool, **values: Any) -> Action:
-    """
-    Check one DeepSpeed configuration against the environment, before DeepSpeed reads it.
-
-    Exit codes are those of check; with --fix, what is said of the new file counts.
-    """
-    from envcheck.deepspeed.command import config as config_
-
-    return lambda: config_(_options({**values, "deepspeed_config": file}), fix=fix)
-
-
-_CONFIG = _signature(
-    [name for name in ABOUT if name not in {"deepspeed_config", "strict"}],
-    (
-        inspect.Parameter(
-            "file",
-            inspect.Parameter.KEYWORD_ONLY,
-            annotation=Annotated[str, typer.Argument(metavar="FILE", help="The configuration.")],
-        ),
-        inspect.Parameter(
-            "fix",
-            inspect.Parameter.KEYWORD_ONLY,
-            default=False,
-            annotation=Annotated[
-                bool,
-                typer.Option(
-                    "--fix", help="Write the nearest good file beside it, never over anything."
-                ),
-            ],
-        ),
-    ),
-)
-config.__signature__ = _CONFIG  # type: ignore[attr-defined]
-config.__annotations__ = {name: each.annotation for name, each in _CONFIG.parameters.items()}
-app.command()(config)
 
 
 @app.command()
@@ -475,54 +438,3 @@ _declare(
         ]
     ),
 )
-
-
-def hostfile(
-    *,
-    file: str,
-    include: str,
-    exclude: str,
-    num_nodes: int,
-    num_gpus: int,
-    launcher: str,
-    deepspeed_version: str | None,
-    deepspeed_env: str | None,
-    accelerate_config: str | None,
-    **values: Any,
-) -> Action:
-    """
-    Check one hostfile, with the filters of the run, as the installed DeepSpeed reads it.
-
-    Exit codes: 0 no error; 1 DeepSpeed would stop, or the run would silently use one machine.
-    """
-    from envcheck.launch.command import Given, judge
-    from envcheck.launch.plan import Asked
-
-    asked = Asked(include, exclude, num_nodes, num_gpus, launcher)
-    given = Given(file, asked, deepspeed_version, deepspeed_env, accelerate_config)
-    return lambda: judge(given, _options(values))
-
-
-def _hostfile() -> Iterable[inspect.Parameter]:
-    """Return the options of `deepspeed` itself, and of what is beside a hostfile."""
-    help_ = "The hostfile; - reads standard input."
-    argument = typer.Argument(metavar="FILE", help=help_)
-    file = _option("file", str, _REQUIRED)
-    yield file.replace(annotation=Annotated[str, argument])
-    for name, kind, unset, metavar, about in (
-        ("include", str, "", "STR", "Hosts and slots to use: host[:slot,…][@host…]."),
-        ("exclude", str, "", "STR", "Hosts and slots not to use."),
-        ("num_nodes", int, -1, "N", "Use the first N hosts."),
-        ("num_gpus", int, -1, "N", "Use N GPUs on every host."),
-        ("launcher", str, "pdsh", "NAME", "pdsh, openmpi, mpich, impi, mvapich or slurm."),
-        ("deepspeed_version", Optional[str], None, "X", "The DeepSpeed that reads it."),
-        ("deepspeed_env", Optional[str], None, "FILE", "Where it isn't beside the hostfile."),
-        ("accelerate_config", Optional[str], None, "FILE", "The YAML of `accelerate launch`."),
-    ):
-        yield _option(name, kind, unset, flag(name), metavar=metavar, help=about)
-
-
-_HOSTFILE = _signature((*ENVIRONMENT, "format", "color"), _hostfile())
-hostfile.__signature__ = _HOSTFILE  # type: ignore[attr-defined]
-hostfile.__annotations__ = {name: each.annotation for name, each in _HOSTFILE.parameters.items()}
-app.command()(hostfile)

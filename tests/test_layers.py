@@ -29,7 +29,11 @@ def _is_module(name: str) -> bool:
 def _imports(tree: ast.AST, *, deep: bool) -> Iterator[str]:
     """Yield what a module imports: at its start, or (deep) anywhere; what is only for types doesn't count."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if (
+            isinstance(node, ast.If)
+            and isinstance(node.test, ast.Name)
+            and node.test.id == "TYPE_CHECKING"
+        ):
             continue
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
@@ -53,7 +57,11 @@ def _modules() -> dict[str, ast.Module]:
 def test_no_module_is_imported_in_a_circle() -> None:
     modules = _modules()
     graph = {
-        name: {each for each in _imports(tree, deep=False) if each in modules and each not in {name, "envcheck"}}
+        name: {
+            each
+            for each in _imports(tree, deep=False)
+            if each in modules and each not in {name, "envcheck"}
+        }
         for name, tree in modules.items()
     }
     while free := [name for name, needs in graph.items() if not needs]:
@@ -72,7 +80,9 @@ def test_reading_auditing_and_rendering_do_not_mix() -> None:
         for part, others in FORBIDDEN.items()
         if name.split(".")[1:2] == [part]
         for each in _imports(tree, deep=part != "model")
-        if each.split(".")[:1] == ["envcheck"] and each.split(".")[1:2] and each.split(".")[1] in others
+        if each.split(".")[:1] == ["envcheck"]
+        and each.split(".")[1:2]
+        and each.split(".")[1] in others
     ]
 
     assert breaches == []

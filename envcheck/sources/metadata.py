@@ -164,7 +164,7 @@ def _single_file(entry: str) -> Metadata:
 
 
 def _requires_txt(entry: str) -> tuple[str, ...]:
-    """Read setuptools' own form, sections named `[extra:marker]`: rare by now, so a library may take its time."""
+    """Read setuptools' own form, in sections named `[extra:marker]`; rare, so a library may take its time."""
     from pathlib import Path
 
     from importlib_metadata import PathDistribution

@@ -68,4 +68,6 @@ def _has_experts(config: Mapping[str, Any]) -> bool:
     if config.get("is_moe") is False or config.get("enable_moe_block") is False:
         return False
     counts = (config.get(name) for name in _EXPERTS)
-    return any(isinstance(count, int) and not isinstance(count, bool) and count > 1 for count in counts)
+    return any(
+        isinstance(count, int) and not isinstance(count, bool) and count > 1 for count in counts
+    )
