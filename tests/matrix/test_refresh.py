@@ -518,7 +518,11 @@ def test_without_a_folder_to_cache_in_all_is_asked_anew(
 def test_the_command_asks_the_index_of_the_user(index: Index, tmp_path: Path) -> None:
     index.publish("a-1-py3-none-any.whl", b"-", metadata=metadata("torch"))
     address = f"{index.address}/simple"
-    given = {"PIP_INDEX_URL": address, "NO_PROXY": "127.0.0.1"}
+    given = {
+        "PIP_INDEX_URL": address,
+        "NO_PROXY": "127.0.0.1",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
 
     done = envcheck("matrix", "refresh", "a", "--into", "mine", cwd=tmp_path, **given)
 
