@@ -103,7 +103,9 @@ def test_the_bare_command_imports_only_what_it_needs(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     loaded = set(done.stderr.splitlines()[-1].split())
-    assert loaded & HEAVY == set()
+    # On 3.13 the standard library itself may bring inspect along.
+    brought = {"inspect"} if sys.version_info >= (3, 13) else set()
+    assert loaded & HEAVY <= brought
     assert {
         name.removeprefix("envcheck") for name in loaded if name.split(".")[0] == "envcheck"
     } == OURS
