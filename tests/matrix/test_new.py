@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -500,7 +501,7 @@ def test_on_a_terminal_one_can_stop_at_any_question(
             os.write(terminal, b"peft\n")
             _until(terminal, b"Title:")
             if key == "interrupt":
-                process.send_signal(signal.SIGINT)
+                _interrupt(process)
             else:
                 os.write(terminal, key.encode())
             _, errors = process.communicate(timeout=60)
@@ -512,6 +513,15 @@ def test_on_a_terminal_one_can_stop_at_any_question(
     assert message in errors.decode()
     assert ("envcheck: " in errors.decode()) is bool(message)
     assert not (tmp_path / "mine").exists()
+
+
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Press Ctrl-C until it is heard: just before input() waits, Python only notes it for later."""
+    for _ in range(10):
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=5)
+            return
 
 
 def _until(terminal: int, text: bytes) -> None:
