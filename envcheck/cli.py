@@ -438,3 +438,56 @@ _declare(
         ]
     ),
 )
+
+
+def hostfile(
+    *,
+    file: str,
+    include: str,
+    exclude: str,
+    num_nodes: int,
+    num_gpus: int,
+    launcher: str,
+    deepspeed_version: str | None,
+    deepspeed_env: str | None,
+    accelerate_config: str | None,
+    **values: Any,
+) -> Action:
+    """
+    Check one hostfile, with the filters of the run, as the installed DeepSpeed reads it.
+
+    Exit codes: 0 no error; 1 DeepSpeed would stop, or the run would silently use one machine.
+    """
+    from envcheck.launch.command import Given, judge
+    from envcheck.launch.plan import Asked
+
+    asked = Asked(include, exclude, num_nodes, num_gpus, launcher)
+    given = Given(file, asked, deepspeed_version, deepspeed_env, accelerate_config)
+    return lambda: judge(given, _options(values))
+
+
+def _hostfile() -> Iterable[inspect.Parameter]:
+    """Return the options of `deepspeed` itself, and of what is beside a hostfile."""
+    help_ = "The hostfile; - reads standard input."
+    argument = typer.Argument(metavar="FILE", help=help_)
+    file = _option("file", str, _REQUIRED)
+    yield file.replace(annotation=Annotated[str, argument])
+    for name, kind, unset, metavar, about in (
+        ("include", str, "", "STR", "Hosts and slots to use: host[:slot,…][@host…]."),
+        ("exclude", str, "", "STR", "Hosts and slots not to use."),
+        ("num_nodes", int, -1, "N", "Use the first N hosts."),
+        ("num_gpus", int, -1, "N", "Use N GPUs on every host."),
+        ("launcher", str, "pdsh", "NAME", "pdsh, openmpi, mpich, impi, mvapich or slurm."),
+        ("deepspeed_version", Optional[str], None, "X", "The DeepSpeed that reads it."),
+        ("deepspeed_env", Optional[str], None, "FILE", "Where it isn't beside the hostfile."),
+        ("accelerate_config", Optional[str], None, "FILE", "The YAML of `accelerate launch`."),
+    ):
+        yield _option(name, kind, unset, flag(name), metavar=metavar, help=about)
+
+
+_HOSTFILE = _signature(
+    ("python", "path", "from_", "python_version", "matrix", "format", "color"), _hostfile()
+)
+hostfile.__signature__ = _HOSTFILE  # type: ignore[attr-defined]
+hostfile.__annotations__ = {name: each.annotation for name, each in _HOSTFILE.parameters.items()}
+app.command()(hostfile)
