@@ -33,6 +33,8 @@ def check(
     matrix: Iterable[PathLike] = (),
     deepspeed_config: PathLike | Mapping[str, Any] | None = None,
     model_config: PathLike | Mapping[str, Any] | None = None,
+    world_size: int | None = None,
+    reader: str | None = None,
     keep: Iterable[str] = (),
     prefer: str = "downgrade",
     ignore: Iterable[str] = (),
@@ -53,6 +55,8 @@ def check(
         matrix: Matrix directories on top of the built-in one.
         deepspeed_config: The run's configuration, as a file or as data.
         model_config: The model's config.json, its folder, or the data in it.
+        world_size: On how many processes the batch is divided.
+        reader: transformers | accelerate | deepspeed: who reads the configuration first; `None`: not known.
         keep: Packages that no suggestion may change.
         prefer: downgrade | upgrade | fewest: what to suggest first.
         ignore: Ids of findings that don't count.
@@ -74,6 +78,10 @@ def check(
         raise UsageError(
             f"prefer={prefer!r}: one of {', '.join(ABOUT['prefer'].choices)} is expected"
         )
+    if reader is not None and reader not in ABOUT["reader"].choices:
+        raise UsageError(
+            f"reader={reader!r}: one of {', '.join(ABOUT['reader'].choices)} is expected"
+        )
     options = CheckOptions(
         python=_text(python),
         path=tuple(os.fspath(each) for each in path),
@@ -83,6 +91,8 @@ def check(
         matrix=tuple(os.fspath(each) for each in matrix),
         deepspeed_config=None if isinstance(deepspeed_config, dict) else _text(deepspeed_config),
         model_config=None if isinstance(model_config, dict) else _text(model_config),
+        world_size=None if world_size is None else str(world_size),
+        reader=reader,
         keep=tuple(keep),
         prefer=prefer,
         ignore=tuple(ignore),

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from envcheck import known_good
+from envcheck.checks import configuration, known_bad, requirements
 from envcheck.checks import environment as environment_check
-from envcheck.checks import known_bad, requirements
 from envcheck.known_good import OUTSIDE
 from envcheck.model import SEVERITIES, Finding, Options, Report
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, KnownGood, Suggestion
 
-CHECKS: Final[tuple[Check, ...]] = (known_bad, requirements, environment_check)
+CHECKS: Final[tuple[Check, ...]] = (known_bad, requirements, environment_check, configuration)
 
 
 def audit(environment: Environment, matrix: Matrix, options: Options = Options()) -> Report:  # noqa: B008
@@ -33,12 +33,22 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
         Findings by severity (error first), certainty and id; suggestions best first, each of which
         leaves no error when it is audited again.
     """
-    environment = _with_model(environment, matrix, options.project)
-    pairs = [(check, hit) for check in CHECKS for hit in check.hits(environment, matrix)]
+    environment = with_model(environment, matrix, options.project)
+    pairs = [
+        (check, hit)
+        for check in CHECKS
+        for hit in check.hits(environment, matrix)
+        if not options.settings_only or about_settings(hit)
+    ]
     findings = [check.finding(hit, environment, matrix) for check, hit in pairs]
-    candidates = known_good.nearest(environment, matrix, options.project)
+    candidates = (
+        known_good.nearest(environment, matrix, options.project)
+        if not options.settings_only
+        else []
+    )
     near = known_good.closest(candidates, environment, matrix)
-    if options.project is not None and (near is None or not near.exact):
+    whole = not options.settings_only
+    if whole and options.project is not None and (near is None or not near.exact):
         reasons = known_good.limits(near, environment, matrix) if near else []
         findings.append(_outside(options, near, reasons))
     findings.sort(key=_order)
@@ -61,8 +71,20 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
     )
 
 
-def _with_model(environment: Environment, matrix: Matrix, project: str | None) -> Environment:
-    """Where no model is given, what the project is known to train says whether there are expert layers."""
+def about_settings(hit: Hit) -> bool:
+    """
+    Tell whether the DeepSpeed configuration takes part in a hit.
+    """
+    subject = hit.subject
+    return isinstance(subject, configuration.Fault) or (
+        isinstance(subject, known_bad.Cause) and "deepspeed-config" in subject.rule.facts
+    )
+
+
+def with_model(environment: Environment, matrix: Matrix, project: str | None) -> Environment:
+    """
+    Add what the project is known to train, expert layers or none, where no model is given.
+    """
     if environment.model is not None or project is None:
         return environment
     kind = (matrix.project(project) or {}).get("moe")
@@ -108,21 +130,35 @@ def _suggest(
     from envcheck.suggest import Advisor
 
     watches = [check.watch(matrix) for check in CHECKS]
+    stuck: frozenset[str] = frozenset()
 
     def again(of: Environment, about: Collection[NormalizedName] | None) -> list[Hit]:
         if about is None:
             found = (hit for check in CHECKS for hit in check.hits(of, matrix))
         else:
             found = (hit for watch in watches for hit in watch(of, about))
-        return [hit for hit in found if hit.id not in options.ignore]
+        return [
+            hit
+            for hit in found
+            if hit.id not in options.ignore
+            and hit.id not in stuck
+            and (not options.settings_only or about_settings(hit))
+        ]
 
     def outside(of: Environment) -> str | None:
-        if options.project is None or OUTSIDE in options.ignore:
+        if options.project is None or OUTSIDE in options.ignore or options.settings_only:
             return None
         near = known_good.closest(known_good.nearest(of, matrix, options.project), of, matrix)
         return None if near is not None and near.exact else "error" if options.strict else "warning"
 
-    return Advisor(
+    mending = None
+    if any(isinstance(hit.subject, configuration.Fault) for hit in hits):
+        from envcheck.deepspeed.mending import mend
+
+        # What settings mend is mended before versions are moved, and told with every suggestion.
+        mending = mend(environment, hits, again)
+        environment, stuck, hits = mending.environment, mending.stuck, mending.hits
+    found = Advisor(
         matrix,
         environment,
         options,
@@ -131,3 +167,4 @@ def _suggest(
         candidates=candidates,
         outside=outside,
     ).suggest()
+    return mending.told(*found) if mending is not None else found

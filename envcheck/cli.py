@@ -136,8 +136,8 @@ def _signature(
 
 
 def _one_of(choices: tuple[str, ...]) -> Any:
-    def callback(value: str) -> str:
-        if value not in choices:
+    def callback(value: str | None) -> str | None:
+        if value is not None and value not in choices:
             raise typer.BadParameter(f"{value!r} is none of: {', '.join(choices)}")
         return value
 
@@ -207,6 +207,43 @@ _DIAGNOSE = _signature(
 diagnose.__signature__ = _DIAGNOSE  # type: ignore[attr-defined]
 diagnose.__annotations__ = {name: each.annotation for name, each in _DIAGNOSE.parameters.items()}
 app.command()(diagnose)
+
+
+def config(*, file: str, fix: bool, **values: Any) -> Action:
+    """
+    Check one DeepSpeed configuration against the environment, before DeepSpeed reads it.
+
+    Exit codes are those of check; with --fix, what is said of the new file counts.
+    """
+    from envcheck.deepspeed.command import config as config_
+
+    return lambda: config_(_options({**values, "deepspeed_config": file}), fix=fix)
+
+
+_CONFIG = _signature(
+    [name for name in ABOUT if name not in {"deepspeed_config", "strict"}],
+    (
+        inspect.Parameter(
+            "file",
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=Annotated[str, typer.Argument(metavar="FILE", help="The configuration.")],
+        ),
+        inspect.Parameter(
+            "fix",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False,
+            annotation=Annotated[
+                bool,
+                typer.Option(
+                    "--fix", help="Write the nearest good file beside it, never over anything."
+                ),
+            ],
+        ),
+    ),
+)
+config.__signature__ = _CONFIG  # type: ignore[attr-defined]
+config.__annotations__ = {name: each.annotation for name, each in _CONFIG.parameters.items()}
+app.command()(config)
 
 
 @app.command()

@@ -58,6 +58,20 @@ class Oddity(NamedTuple):
     packages: tuple[NormalizedName, ...] = ()
 
 
+class SettingsFile(NamedTuple):
+    """
+    What there is to know of a DeepSpeed configuration file beside what it says.
+    """
+
+    path: str
+    lines: Mapping[str, int] = _NONE
+    "The line of every key, by its dotted path."
+    repeated: tuple[tuple[str, int], ...] = ()
+    "Dotted path and line of every key that is there again."
+    beyond_json: tuple[tuple[str, int], ...] = ()
+    "What in it is Hjson but not JSON, with the first line of each."
+
+
 class Environment(NamedTuple):
     """
     Facts about one place where training will run.
@@ -87,6 +101,12 @@ class Environment(NamedTuple):
     "True when a package that isn't listed isn't installed (a real environment, not a list)."
     oddities: tuple[Oddity, ...] = ()
     deepspeed_config: Mapping[str, Any] | None = None
+    settings_file: SettingsFile | None = None
+    "Where the DeepSpeed configuration was read from; `None`: it was given as data."
+    reader: str | None = None
+    "transformers | accelerate | deepspeed: who reads that configuration first; `None`: not said."
+    world_size: int | None = None
+    "Processes that share the batch; `None`: not known."
     model: Mapping[str, Any] | None = None
     "Facts from a model's config.json: `moe`, `model-type`, `dtype`."
 
@@ -180,6 +200,8 @@ class Options(NamedTuple):
     "Ids of findings that don't count."
     strict: bool = False
     "An environment outside of its project's known-good sets is an error."
+    settings_only: bool = False
+    "Only what the DeepSpeed configuration takes part in counts."
 
 
 class Report(NamedTuple):

@@ -23,6 +23,8 @@ class CheckOptions(NamedTuple):
     matrix: tuple[str, ...] = ()
     deepspeed_config: str | None = None
     model_config: str | None = None
+    world_size: str | None = None
+    reader: str | None = None
     keep: tuple[str, ...] = ()
     prefer: str = "downgrade"
     ignore: tuple[str, ...] = ()
@@ -67,6 +69,11 @@ ABOUT: Final[dict[str, About]] = {
     "matrix": About("A matrix directory on top of the built-in one (repeatable).", "DIR"),
     "deepspeed_config": About("The DeepSpeed configuration of the run.", "FILE"),
     "model_config": About("The model's config.json, or the folder it is in.", "FILE"),
+    "world_size": About("On how many processes (GPUs) the batch is divided.", "N"),
+    "reader": About(
+        "Who reads the DeepSpeed configuration first, where that can't be seen.",
+        choices=("transformers", "accelerate", "deepspeed"),
+    ),
     "keep": About("Never suggest to change this package (repeatable).", "PKG"),
     "prefer": About("What to suggest first.", choices=("downgrade", "upgrade", "fewest")),
     "ignore": About("A finding that doesn't count (repeatable).", "ID"),

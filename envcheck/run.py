@@ -54,7 +54,7 @@ def judge(environment: Environment, matrix: Matrix, options: CheckOptions) -> Re
         environment,
         matrix,
         Options(
-            project=_project(options.project, environment, matrix),
+            project=project_for(options.project, environment, matrix),
             prefer=options.prefer,
             keep=frozenset(map(versions.normalize, options.keep)),
             ignore=frozenset(options.ignore),
@@ -102,16 +102,29 @@ def with_facts(environment: Environment, options: CheckOptions) -> Environment:
     if options.deepspeed_config is not None:
         from envcheck.sources import deepspeed_config
 
-        facts["deepspeed_config"] = deepspeed_config.read(options.deepspeed_config)
+        facts.update(deepspeed_config.facts(options.deepspeed_config))
     if options.model_config is not None:
         from envcheck.sources import model_config
 
         facts["model"] = model_config.read(options.model_config)
+    if options.world_size is not None:
+        if not (options.world_size.isdecimal() and 0 < int(options.world_size[:8]) < 10_000_000):
+            raise UsageError(
+                f"--world-size {clean(options.world_size)}: give a number of processes"
+            )
+        facts["world_size"] = int(options.world_size)
+    if options.reader is not None:
+        facts["reader"] = options.reader
     return environment._replace(**facts) if facts else environment
 
 
-def _project(name: str | None, environment: Environment, matrix: Matrix) -> str | None:
-    """Return the project that was named, is installed, or is being developed in the working directory."""
+def project_for(name: str | None, environment: Environment, matrix: Matrix) -> str | None:
+    """
+    Return the project that was named, is installed, or is being developed in the working directory.
+
+    Raises:
+        UsageError: There is no such project.
+    """
     if name is not None:
         if matrix.project(name) is None:
             from difflib import get_close_matches

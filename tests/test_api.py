@@ -45,6 +45,24 @@ def test_a_configuration_is_a_file_or_data() -> None:
     }
 
 
+def test_who_reads_a_configuration_and_on_how_many_processes_can_be_said() -> None:
+    config = {"train_batch_size": 64, "train_micro_batch_size_per_gpu": 4}
+    steps = {**config, "gradient_accumulation_steps": 4}
+
+    def bad(config: dict[str, int], world_size: int) -> bool:
+        report = api.check(
+            packages={"deepspeed": "0.14.4"},
+            deepspeed_config=config,
+            world_size=world_size,
+            reader="deepspeed",
+        )
+        return report.verdict == "known-bad"
+
+    assert (bad(steps, 4), bad(steps, 8), bad(config, 8)) == (False, True, False)
+    with pytest.raises(envcheck.UsageError, match="reader='me'"):
+        api.check(packages={"deepspeed": "0.14.4"}, reader="me")
+
+
 def test_a_model_is_a_file_a_folder_or_data(tmp_path: Path) -> None:
     write(tmp_path / "config.json", '{"moe": {"moe_enable": true}, "model_type": "moe_llava_phi"}')
     config = {"zero_optimization": {"stage": 3}}

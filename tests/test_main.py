@@ -50,7 +50,8 @@ HEAVY = {
 }
 OURS = {
     *(".matrix.cache", ".matrix.texts"),  # only in a checkout: a wheel carries its index
-    *("", ".audit", ".checks", ".checks.conditions", ".checks.environment", ".checks.known_bad"),
+    *("", ".audit", ".checks", ".checks.conditions", ".checks.configuration"),
+    *(".checks.environment", ".checks.known_bad"),
     *(
         ".checks.requirements",
         ".clean",

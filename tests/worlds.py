@@ -128,7 +128,10 @@ def compiled(
 
 NAMES = ("transformers", "accelerate", "deepspeed", "peft", "tokenizers", "trl")
 PYTHONS = ("3.9", "3.11", "3.12.4")
-CONFIG = {"zero_optimization": {"stage": 2, "overlap_comm": True}}
+CONFIG = {
+    "train_micro_batch_size_per_gpu": 1,
+    "zero_optimization": {"stage": 2, "overlap_comm": True},
+}
 
 
 def world(random: Random, *, packages: int = 4, most: int = 5) -> tuple[Matrix, Environment]:

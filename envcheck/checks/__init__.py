@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
+    from envcheck.checks.configuration import Fault
     from envcheck.checks.known_bad import Cause
     from envcheck.checks.requirements import Breach
     from envcheck.matrix import Matrix
@@ -30,7 +31,7 @@ class Hit(NamedTuple):
     certain: bool
     packages: tuple[NormalizedName, ...]
     "Every package that takes part in it; empty for a hit about the environment as a whole."
-    subject: Cause | Breach | Oddity
+    subject: Cause | Breach | Oddity | Fault
     "What the check needs to put it into words, and a search to remove it."
 
 

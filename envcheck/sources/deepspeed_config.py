@@ -1,5 +1,5 @@
 """
-A DeepSpeed configuration file, as plain data.
+A DeepSpeed configuration file: as plain data, or with everything there is to know of the file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from envcheck.files import read_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from envcheck.deepspeed.document import Document
+
 
 def read(path: str) -> Mapping[str, Any]:
     """
@@ -22,15 +24,50 @@ def read(path: str) -> Mapping[str, Any]:
     Raises:
         SourceError: It can't be read, is no JSON, or repeats a key (DeepSpeed refuses that too).
     """
-    data = read_json(path, "DeepSpeed configuration")
-    if "zero_optimization" not in data and not any(key in data for key in _TELLING):
-        raise SourceError(
-            f"{clean(path)}: this is no DeepSpeed configuration: it has none of its keys"
-        )
+    data = read_json(path, _WHAT)
+    if not any(key in data for key in _TELLING):
+        raise SourceError(f"{clean(path)}: {_NONE}")
     return data
 
 
+def document(path: str) -> Document:
+    """
+    Read a DeepSpeed configuration as DeepSpeed does, with the place of everything in it.
+
+    Raises:
+        SourceError: It can't be read, is neither JSON nor Hjson, or no configuration.
+    """
+    from envcheck.deepspeed.document import parse
+
+    found = parse(read_text(path, _WHAT), path)
+    if not any(key in found.data for key in _TELLING):
+        from envcheck.deepspeed.unknown import meant
+
+        if not any(meant(key, _TELLING) for key in found.data):
+            raise SourceError(f"{clean(path)}: {_NONE}")
+    return found
+
+
+def facts(path: str) -> dict[str, Any]:
+    """
+    Return what a configuration file tells, by the fields of an environment; see `document`.
+    """
+    from envcheck.model import SettingsFile
+
+    found = document(path)
+    file = SettingsFile(
+        path,
+        {".".join(parts): place.line for parts, place in found.places.items()},
+        tuple((each.path, each.line) for each in found.repeated),
+        found.beyond_json,
+    )
+    return {"deepspeed_config": found.data, "settings_file": file}
+
+
+_WHAT = "DeepSpeed configuration"
+_NONE = "this is no DeepSpeed configuration: it has none of its keys"
 _TELLING = (
+    "zero_optimization",
     "train_batch_size",
     "train_micro_batch_size_per_gpu",
     "fp16",

@@ -43,6 +43,29 @@ def test_what_is_no_configuration_is_told(text: str, message: str, tmp_path: Pat
     assert told.isprintable()
 
 
+def test_everything_there_is_to_know_of_a_file_is_read(tmp_path: Path) -> None:
+    text = '{\n  // by hand\n  "bf16": {"enabled": true},\n  "bf16": {"enabled": false}\n}\n'
+    path = str(write(tmp_path / "ds.json", text))
+
+    facts = deepspeed_config.facts(path)
+
+    assert facts["deepspeed_config"] == {"bf16": {"enabled": False}}
+    file = facts["settings_file"]
+    assert file.path == path
+    assert file.lines == {"bf16": 4, "bf16.enabled": 4}
+    assert file.repeated == (("bf16", 4),)
+    assert file.beyond_json == (("a comment", 2),)
+
+
+def test_a_misspelt_configuration_is_one_too(tmp_path: Path) -> None:
+    misspelt = write(tmp_path / "ds.json", '{"zero_optimisation": {}}')
+    other = write(tmp_path / "config.json", '{"hidden_size": 1}')
+
+    assert deepspeed_config.document(str(misspelt)).data == {"zero_optimisation": {}}
+    with pytest.raises(SourceError, match="no DeepSpeed configuration"):
+        deepspeed_config.document(str(other))
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="nowhere"):
         deepspeed_config.read(str(tmp_path / "nowhere.json"))
