@@ -1,7 +1,7 @@
 """
 Everything envcheck raises on purpose.
 
-Each message is one line that says what is wrong, where, and what to do; `envcheck.cli` prints it
+Each message is one line that says what is wrong, where, and what to do; `envcheck.main` prints it
 and exits with the class's `exit_code`. Findings are never exceptions.
 """
 

@@ -32,9 +32,9 @@ def _run(arguments: list[str]) -> int:
 
     asked = options.parse(arguments)
     if asked is None:
-        from envcheck import cli
+        from envcheck.commands import app
 
-        return cli.run(arguments)
+        return app.run(arguments)
     import gc
 
     from envcheck import run

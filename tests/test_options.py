@@ -7,7 +7,8 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envcheck import cli, run
+from envcheck import run
+from envcheck.commands import app
 from envcheck.options import ABOUT, CheckOptions, default, flag, parse
 
 
@@ -22,7 +23,7 @@ def through_typer(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> Chec
         return 0
 
     monkeypatch.setattr(run, "check", remember)
-    assert cli.run(arguments) in {0, 2}
+    assert app.run(arguments) in {0, 2}
     return seen[0] if seen else None
 
 
@@ -97,7 +98,7 @@ def test_the_quick_parser_and_typer_agree(chosen: list[list[str]]) -> None:
 
 
 def test_the_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["check", "--help"]) == 0
+    assert app.run(["check", "--help"]) == 0
 
     shown = capsys.readouterr().out
     assert [name for name in ABOUT if flag(name) not in shown] == []

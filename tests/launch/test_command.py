@@ -9,7 +9,7 @@ import pytest
 from builders import venv, write
 from commands import envcheck
 
-from envcheck import cli
+from envcheck.commands import app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def report(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, An
     """
     Run the command, and return its exit code and its JSON.
     """
-    code = cli.run(["hostfile", *arguments, "--format", "json"])
+    code = app.run(["hostfile", *arguments, "--format", "json"])
     return code, json.loads(capsys.readouterr().out)
 
 
@@ -113,15 +113,15 @@ def test_the_text_ends_with_the_verdict(capsys: pytest.CaptureFixture[str], tmp_
     write(tmp_path / "hosts", "".join(f"host-{each} slots={each % 3}\n" for each in range(20)))
     write(tmp_path / "one", "localhost slots=1\n")
 
-    assert cli.run(["hostfile", "hosts", "--include", "host-1:0@host-5:1", "--color", "never"]) == 0
+    assert app.run(["hostfile", "hosts", "--include", "host-1:0@host-5:1", "--color", "never"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == "Checked  hosts"
     assert any("host-5   2 slots, used: 1" in line for line in shown)
     assert any("and 4 more" in line for line in shown)
     assert shown[-1].startswith("accepted: 2 processes on 2 hosts; ")
-    assert cli.run(["hostfile", "one", "--color", "always"]) == 0
+    assert app.run(["hostfile", "one", "--color", "always"]) == 0
     assert "one-machine" in capsys.readouterr().out
-    assert cli.run(["hostfile", "none"]) == 1
+    assert app.run(["hostfile", "none"]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "refused: 1 error"
 
 
@@ -131,9 +131,9 @@ def test_slots_out_of_order_are_listed_and_what_to_write_is_shown(
     write(tmp_path / "hosts", "a slots=4\nb slots=1\n")
     write(tmp_path / "list", "a,b\n")
 
-    assert cli.run(["hostfile", "hosts", "--include", "a:2,0@b"]) == 0
+    assert app.run(["hostfile", "hosts", "--include", "a:2,0@b"]) == 0
     assert "used: 2,0" in capsys.readouterr().out
-    assert cli.run(["hostfile", "list"]) == 1
+    assert app.run(["hostfile", "list"]) == 1
     assert "write: a slots=8\n                b slots=8\n" in capsys.readouterr().out
 
 
@@ -143,7 +143,7 @@ def test_without_an_environment_the_newest_parser_stands_in(
     monkeypatch.setenv("VIRTUAL_ENV", str(venv(tmp_path / "bare")))
     write(tmp_path / "hosts", SOUND)
 
-    assert cli.run(["hostfile", "hosts", "--color", "never"]) == 0
+    assert app.run(["hostfile", "hosts", "--color", "never"]) == 0
     assert "isn't known (see --deepspeed-version)" in " ".join(capsys.readouterr().out.split())
 
 
@@ -203,7 +203,7 @@ def test_on_a_terminal_the_report_is_as_wide_as_that(
     leader, follower = pty.openpty()
     with os.fdopen(follower, "w", encoding="utf-8") as terminal:
         monkeypatch.setattr("sys.stdout", terminal)
-        assert cli.run(["hostfile", "hosts", "--deepspeed-version", "0.16.0"]) == 0
+        assert app.run(["hostfile", "hosts", "--deepspeed-version", "0.16.0"]) == 0
         terminal.flush()
         shown = ""
         while "nothing known to fail" not in shown:  # a terminal hands its text over in pieces
