@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _DEEPEST: Final = 100
 _NUMBER: Final = re.compile(r"(-?(?:0|[1-9]\d*))(\.\d+)?([eE][-+]?\d+)?[\t ]*\Z", re.ASCII)
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
+_IN_JSON: Final = {"\\'": "'", '"': '\\"'}
 _QUOTED: Final = {
     quote: re.compile(rf"{quote}((?:[^{quote}\\\x00-\x1f]|\\.)*){quote}") for quote in "\"'"
 }
@@ -228,8 +229,8 @@ class _Reader:
             raise self.wrong(at, "a text without an end, or with a line break in it")
         if quote == "'":
             self.note("single quotes", at)
-        inside = found[1].replace("\\'", "'")
-        inside = inside if quote == '"' else re.sub(r'(?<!\\)"', r"\"", inside)
+        # JSON knows no \' and no bare ": both are looked for between whole escapes, as in \\'.
+        inside = re.sub(r"\\.|\"", lambda part: _IN_JSON.get(part[0], part[0]), found[1])
         try:
             text: str = json.loads(f'"{inside}"')
         except ValueError:
