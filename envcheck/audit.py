@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from envcheck import known_good
+from envcheck import known_good, ran
 from envcheck.checks import configuration, known_bad, requirements
 from envcheck.checks import environment as environment_check
 from envcheck.known_good import OUTSIDE
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from envcheck.checks import Check, Hit
     from envcheck.known_good import Candidate
     from envcheck.matrix import Matrix
-    from envcheck.model import Environment, KnownGood, Suggestion
+    from envcheck.model import Environment, KnownGood, Ran, Suggestion
 
 CHECKS: Final[tuple[Check, ...]] = (known_bad, requirements, environment_check, configuration)
 
@@ -54,6 +54,7 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
     findings.sort(key=_order)
     counted = tuple(finding for finding in findings if finding.id not in options.ignore)
     hits = tuple(hit for _, hit in pairs if hit.id not in options.ignore)
+    runs = ran.found(environment, matrix) if whole else ()
     wrong = any(finding.severity != "info" for finding in counted)
     suggestions, unresolved = (
         _suggest(environment, matrix, options, hits, candidates) if wrong else ((), ())
@@ -61,13 +62,14 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
     return Report(
         environment=environment,
         matrix=matrix.about(),
-        verdict=_verdict(counted, near),
+        verdict=_verdict(counted, near, runs),
         project=options.project,
         known_good=near,
         findings=counted,
         suggestions=suggestions,
         unresolved=unresolved,
         ignored=tuple(finding for finding in findings if finding.id in options.ignore),
+        ran=runs,
     )
 
 
@@ -112,11 +114,12 @@ def _order(finding: Finding) -> tuple[int, bool, str, tuple[str, ...]]:
     return severity, finding.certainty != "certain", finding.id, tuple(finding.packages)
 
 
-def _verdict(findings: Iterable[Finding], near: KnownGood | None) -> str:
+def _verdict(findings: Iterable[Finding], near: KnownGood | None, runs: Iterable[Ran]) -> str:
     """Return known-bad, known-good or unknown; never a pass by ignorance."""
     if any(finding.severity == "error" for finding in findings):
         return "known-bad"
-    return "known-good" if near is not None and near.exact else "unknown"
+    vouched = (near is not None and near.exact) or any(run.exact for run in runs)
+    return "known-good" if vouched else "unknown"
 
 
 def _suggest(

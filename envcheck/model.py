@@ -186,6 +186,31 @@ class KnownGood(NamedTuple):
     evidence: tuple[Mapping[str, str], ...] = ()
 
 
+class Ran(NamedTuple):
+    """
+    What became of versions that are installed here when they were run for real.
+    """
+
+    trial: str
+    date: str
+    outcome: str
+    "ok | failed | wrong | not-run"
+    packages: Mapping[NormalizedName, str]
+    "What the run was about."
+    stages: tuple[str, ...]
+    "Those that went well."
+    broken: str
+    "The first stage that failed or ran wrong; empty: none did."
+    line: str
+    "The first line of its error."
+    base: tuple[str, ...]
+    "What else was asked for."
+    python: str
+    platform: str
+    exact: bool = False
+    "Whether all that matters in this environment was there, so that the run vouches for it."
+
+
 class Options(NamedTuple):
     """
     What a user may ask of an audit.
@@ -223,6 +248,7 @@ class Report(NamedTuple):
     unresolved: tuple[tuple[str, str], ...] = ()
     "(finding id, what is in the way) for every error that no suggestion removes."
     ignored: tuple[Finding, ...] = ()
+    ran: tuple[Ran, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """

@@ -12,7 +12,7 @@ from builders import write
 
 from envcheck.matrix import Matrix
 from envcheck.matrix.index import Index, build
-from envcheck.matrix.load import Content, Place
+from envcheck.matrix.load import Content, Place, cell_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +67,29 @@ def project(name: str = "llava", *sets: dict[str, Any], **changes: Any) -> dict[
     return {**record, **changes}
 
 
+def cell(*packages: str, **changes: Any) -> dict[str, Any]:
+    """
+    Return a cell of a trial, that trained unless it is said to have failed.
+    """
+    stages = ["import", "train"] if not {"failed", "wrong"} & changes.keys() else ["import"]
+    return {"packages": sorted(packages), "also": [], "ok": stages, **changes}
+
+
+def trial(name: str = "torch-numpy", *cells: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """
+    Return a trial with its cells.
+    """
+    return {
+        "trial": name,
+        "title": "How it went",
+        "python": "3.11.9",
+        "platform": "linux-x86_64-glibc2.36",
+        "date": "2026-11-24",
+        "cells": list(cells) or [cell("torch==2.0.1", "numpy==1.26.4")],
+        **changes,
+    }
+
+
 def releases(*versions: str, **of_all: Any) -> list[dict[str, Any]]:
     """
     Return releases that differ in nothing but their version.
@@ -88,6 +111,7 @@ def content(
     *entries: dict[str, Any],
     projects: tuple[dict[str, Any], ...] = (),
     releases: dict[str, list[dict[str, Any]]] | None = None,
+    trials: tuple[dict[str, Any], ...] = (),
 ) -> Content:
     """
     Return the content of a matrix as it would have been loaded.
@@ -104,6 +128,12 @@ def content(
         file = f"known-good/{name}.yaml"
         made.places[name] = Place(file, 1)
         made.places.update({record["id"]: Place(file, 2) for record in each["sets"]})
+    for each in trials:
+        file = f"trials/{each['trial']}.yaml"
+        made.trials[each["trial"]] = each
+        made.places[each["trial"]] = Place(file, 1)
+        for number in range(len(each["cells"])):
+            made.places[cell_id(each["trial"], number)] = Place(file, 2 + number)
     return made
 
 

@@ -221,7 +221,13 @@ def test_a_report_names_the_matrix_and_what_was_checked(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
     report = audit(environment(*EXACT), matrix(ENTRIES, SETS))
-    assert report.matrix == {"date": "2026-01-02", "sets": 3, "entries": 6, "sources": ["made up"]}
+    assert report.matrix == {
+        "date": "2026-01-02",
+        "sets": 3,
+        "entries": 6,
+        "trials": 0,
+        "sources": ["made up"],
+    }
     assert report.environment.origin == "made up"
     assert report.known_good is not None
     assert report.known_good.id == "p@1"

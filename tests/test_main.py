@@ -68,6 +68,7 @@ OURS = {
         ".matrix.store",
         ".model",
         ".options",
+        ".ran",
         ".run",
         ".sources",
         ".sources.cuda",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from envcheck import __version__
 
 if TYPE_CHECKING:
-    from envcheck.model import Finding, Report, Suggestion
+    from envcheck.model import Finding, Ran, Report, Suggestion
 
 SCHEMA = "envcheck-report/1"
 
@@ -63,6 +63,7 @@ def to_dict(report: Report) -> dict[str, Any]:
                 for each in near.differs
             ],
         },
+        "ran": [_ran(run) for run in report.ran],
         "findings": [_finding(finding) for finding in report.findings],
         "suggestions": [_suggestion(suggestion) for suggestion in report.suggestions],
         "unresolved": [
@@ -93,6 +94,22 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "because": list(finding.because),
         "verify": finding.verify,
         "evidence": list(finding.evidence),
+    }
+
+
+def _ran(run: Ran) -> dict[str, Any]:
+    return {
+        "trial": run.trial,
+        "date": run.date,
+        "packages": dict(run.packages),
+        "with": list(run.base),
+        "python": run.python,
+        "platform": run.platform,
+        "outcome": run.outcome,
+        "stages": list(run.stages),
+        "broken": run.broken or None,
+        "line": run.line,
+        "exact": run.exact,
     }
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from envcheck.clean import clean, visible
+from envcheck.ran import trained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from envcheck.model import Finding, Report, Suggestion
+    from envcheck.model import Finding, Ran, Report, Suggestion
 
     Piece = tuple[str, str]
     Row = tuple[Piece, ...]
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 WIDTH: Final = 80
 _INDENT: Final = "         "
 _SHOWN_EVIDENCE: Final = 2
+_SHOWN_RUNS: Final = 3
 _KINDS: Final = {
     "venv": "virtual environment",
     "conda": "conda environment",
@@ -70,6 +72,8 @@ def rows(
     yield from wrapped("Matrix   ", _matrix(report), width, head_style="label")
     if report.project:
         yield from wrapped("Project  ", report.project, width, head_style="label")
+    for text in _ran(report.ran, in_full=verbose):
+        yield from wrapped("Ran      ", text, width, head_style="label")
     notes = [] if verbose else [each for each in report.findings if each.severity == "info"]
     for finding in report.findings:
         if finding in notes:
@@ -111,7 +115,32 @@ def _checked(report: Report) -> str:
 def _matrix(report: Report) -> str:
     about = report.matrix
     sources = "" if len(about["sources"]) == 1 else f" ({', '.join(about['sources'])})"
-    return f"{about['date']}, {about['entries']} entries, {about['sets']} known-good sets{sources}"
+    runs = f", {about['trials']} trials" if about.get("trials") else ""
+    return f"{about['date']}, {about['entries']} entries, {about['sets']} known-good sets{runs}{sources}"
+
+
+def _ran(runs: Sequence[Ran], *, in_full: bool) -> Iterator[str]:
+    """Say what was run: in one sentence for all that went as well on the same day."""
+    told: dict[str, list[str]] = {}
+    for run in runs:
+        if run.outcome in {"failed", "wrong"}:
+            how = "failed" if run.outcome == "failed" else "ran wrong"
+            reason = f": {run.line}" if run.line and in_full else ""
+            key = f"together {how} at {run.broken} on {run.date}{reason}"
+        elif run.outcome == "ok":
+            did = "trained" if trained(run) else "were imported"
+            key = f"{did} together on {run.date}"
+        else:
+            continue
+        versions = " and ".join(f"{name} {version}" for name, version in run.packages.items())
+        pairs = told.setdefault(key, [])
+        if versions not in pairs:
+            pairs.append(versions)
+    for key, pairs in told.items():
+        shown = pairs if in_full else pairs[:_SHOWN_RUNS]
+        more = len(pairs) - len(shown)
+        rest = f" (and {more} more: -v)" if more else ""
+        yield f"{'; '.join(shown)}{rest} {key}"
 
 
 def _finding(finding: Finding, width: int, *, in_full: bool) -> Iterator[Row]:
@@ -200,8 +229,11 @@ def _verdict(report: Report) -> Row:
         counts[0] += f" ({silent} silent)"
     text = ", ".join(counts) or "nothing known to fail"
     near = report.known_good
-    if report.verdict == "known-good" and near:
+    vouching = next((run for run in report.ran if run.exact), None)
+    if report.verdict == "known-good" and near and near.exact:
         text += f"; the versions are those of {near.id}"
+    elif report.verdict == "known-good" and vouching:
+        text += f"; these versions trained together on {vouching.date}"
     elif near:
         text += f"; nearest known-good: {near.id}"
     if report.ignored:

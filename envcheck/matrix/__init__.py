@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-    from envcheck.matrix.index import Index, Release, Rule
+    from envcheck.matrix.index import Index, Place, Release, Rule
 
 
 def clashes(
@@ -71,6 +71,7 @@ class Matrix:
         )
         self._rules: dict[NormalizedName, list[tuple[Index, Rule]]] = {}
         self._pins: dict[NormalizedName, list[tuple[str, list[tuple[int, int]]]]] = {}
+        self._cells: dict[NormalizedName, list[tuple[Index, Mapping[str, Any]]]] = {}
         self._releases: dict[NormalizedName, list[Release]] = {}
         self._requires: dict[tuple[NormalizedName, Version], tuple[str, ...] | None] = {}
 
@@ -85,12 +86,13 @@ class Matrix:
 
     def about(self) -> Mapping[str, Any]:
         """
-        Return what a report says of the matrix: date, numbers of sets and entries, sources.
+        Return what a report says of the matrix: date, numbers of sets, entries and cells of trials, sources.
         """
         return {
             "date": max((layer.date for layer in self.layers), default=""),
             "sets": sum(len(layer.sets) for layer in self.layers),
             "entries": sum(layer.entries - len(layer.overrides) for layer in self.layers),
+            "trials": sum(each[2] for layer in self.layers for each in layer.trials.values()),
             "sources": [layer.name for layer in self.layers],
         }
 
@@ -98,7 +100,9 @@ class Matrix:
         rules = self._rules[name] = []
         pins = self._pins[name] = []
         for number, layer in enumerate(self.layers):
-            found, sets = layer.block(name)
+            found, sets, cells = layer.block(name)
+            if cells:
+                self._cells.setdefault(name, []).append((layer, cells))
             rules += [(layer, rule) for rule in found if rule.id not in self._hidden[number]]
             pins += [
                 (specifier, [(number, at) for at in numbers]) for specifier, numbers in sets.items()
@@ -119,6 +123,30 @@ class Matrix:
         if name not in self._pins:
             self._load(name)
         return self._pins[name]
+
+    def cells(
+        self, name: NormalizedName, version: str
+    ) -> list[tuple[Index, list[list[str]], list[Place]]]:
+        """
+        Return what was run with this version of a package, among the cells that name the package first.
+
+        Returns:
+            Where to read, name and version of every other package that the cell is about, and the
+            places of what is said of all cells of the trial and of this one.
+        """
+        if name not in self._rules:
+            self._load(name)
+        return [
+            (layer, others, places)
+            for layer, cells in self._cells.get(name, ())
+            for others, places in cells.get(version, ())
+        ]
+
+    def trials(self) -> Mapping[str, Mapping[str, Any]]:
+        """
+        Return all trials by name, with their cells; a later layer's win.
+        """
+        return {name: layer.trial(name) for layer in self.layers for name in sorted(layer.trials)}
 
     def releases(self, name: NormalizedName) -> list[Release]:
         """

@@ -4,7 +4,8 @@ A matrix compiled into one file from which a check reads only what is installed.
 The second line is a JSON header: where each package's block lies, and what is in the matrix at all;
 the first says how long it is.
 A block holds the conditions of the entries about the package, not their texts, so that an entry
-which doesn't hit costs a few bytes; records are read one by one, when they are shown. JSON rather
+which doesn't hit costs a few bytes; records are read one by one, when they are shown. Cells of trials
+are found through the version of their first package, and cost nothing otherwise. JSON rather
 than marshal: the wheel serves every Python, and a cache file may be damaged by anyone.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from envcheck import versions
 from envcheck.errors import MatrixError
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 
     from envcheck.matrix.load import Content
 
-FORMAT = 5
+FORMAT = 6
 """Raised whenever the layout changes: an index of another format is never read."""
 
 _FIRST = 16
 "Bytes of the first line."
+
+_DERIVED: Final = ("outcome", "broken", "line")
+"""What an index says of a cell beside what its file says."""
 
 Place = tuple[int, int]
 FACTS = ("deepspeed-config", "model", "python", "platform", "cuda", "gpu")
@@ -73,7 +77,7 @@ def build(content: Content) -> bytes:
     blocks: dict[str, dict[str, Any]] = {}
 
     def block(name: str) -> dict[str, Any]:
-        return blocks.setdefault(name, {"rules": [], "pins": {}})
+        return blocks.setdefault(name, {"rules": [], "pins": {}, "cells": {}})
 
     ids: dict[str, Place] = {}
     for identifier, entry in sorted(content.entries.items()):
@@ -101,11 +105,21 @@ def build(content: Content) -> bytes:
                 pin = versions.requirement(text)
                 block(pin.name)["pins"].setdefault(pin.specifier, []).append(number)
         projects[project] = [*writer.add(about), numbers]
+    trials = {}
+    for trial, data in sorted(content.trials.items()):
+        head = writer.add({key: value for key, value in data.items() if key != "cells"})
+        cells = [writer.add({**cell, **_broken(data, cell)}) for cell in data["cells"]]
+        trials[trial] = [*head, len(cells), *writer.add(cells)]
+        for cell, at in zip(data["cells"], cells, strict=True):
+            pins = _pinned(cell)
+            if pins:
+                (package, version), *others = pins
+                block(package)["cells"].setdefault(version, []).append([others, [head, at]])
     places: dict[str, list[int]] = {}
-    for package in sorted({*blocks, *content.releases}):
-        releases = content.releases.get(package)
-        places[package] = [
-            *(writer.add(blocks[package]) if package in blocks else (0, 0)),
+    for tracked in sorted({*blocks, *content.releases}):
+        releases = content.releases.get(tracked)
+        places[tracked] = [
+            *(writer.add(blocks[tracked]) if tracked in blocks else (0, 0)),
             *(writer.add(_pack(releases, writer)) if releases else (0, 0)),
         ]
     header = {
@@ -121,6 +135,7 @@ def build(content: Content) -> bytes:
             for name, project in sorted(content.projects.items())
             for distribution in project.get("distributions", [])
         },
+        "trials": trials,
         "ids": writer.add("\n".join(ids)),
         "places": writer.add(list(ids.values())),
         "lines": writer.add({id_: "{}:{}".format(*content.places[id_]) for id_ in ids}),
@@ -129,6 +144,28 @@ def build(content: Content) -> bytes:
     header["length"] = len(body)
     first = json.dumps(header, separators=(",", ":")).encode() + b"\n"
     return b"%*d\n" % (_FIRST - 1, len(first)) + first + body
+
+
+def _broken(head: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a check tells of a cell and would have to work out."""
+    from envcheck.trials import sheet
+
+    record = sheet.record(head, cell)
+    stage = record.broken
+    found = {"outcome": record.outcome}
+    return found if stage is None else {**found, "broken": stage.stage, "line": stage.line}
+
+
+def _pinned(cell: Mapping[str, Any]) -> list[tuple[NormalizedName, str]]:
+    """Return the versions that a cell is about, without local labels; empty: something isn't pinned."""
+    found = []
+    for text in cell["packages"]:
+        pin = versions.requirement(text)
+        parsed = versions.version(pin.specifier.removeprefix("=="))
+        if parsed is None:
+            return []
+        found.append((pin.name, str(versions.public(parsed))))
+    return sorted(found)
 
 
 def _doubtful(entry: Mapping[str, Any]) -> str:
@@ -174,6 +211,8 @@ def _newest_date(content: Content) -> str:
         dates += [item.get("date", "") for record in project["sets"] for item in record["evidence"]]
     for releases in content.releases.values():
         dates += [release.get("date", "") for release in releases]
+    for trial in content.trials.values():
+        dates += [cell.get("date", "") for cell in (trial, *trial["cells"])]
     return max(dates, default="")
 
 
@@ -218,6 +257,8 @@ class Index:
         self.sets: list[Place] = header["sets"]
         self.projects: Mapping[str, list[Any]] = header["projects"]
         self.distributions: Mapping[str, str] = header["distributions"]
+        self.trials: Mapping[str, list[int]] = header["trials"]
+        "By name: place of what its cells have in common, their number, place of their places."
         self._ids: Place = header["ids"]
         self._places: Place = header["places"]
         self._lines: Place = header["lines"]
@@ -238,13 +279,16 @@ class Index:
                 (f"{self.name}: the index is damaged; install envcheck again",)
             ) from None
 
-    def block(self, name: NormalizedName) -> tuple[list[Rule], Mapping[str, list[int]]]:
+    def block(
+        self, name: NormalizedName
+    ) -> tuple[list[Rule], Mapping[str, list[int]], Mapping[str, list[list[Any]]]]:
         """
-        Return a package's rules, and the sets that pin it: specifier -> numbers of sets.
+        Return a package's rules, the sets that pin it (specifier -> numbers of sets), and where the
+        cells of trials are that name it first: version -> [[others], [head, cell]].
         """
         place = self.packages.get(name)
         if not place or not place[1]:
-            return [], {}
+            return [], {}, {}
         data = self.read((place[0], place[1]))
         rules = [
             Rule(
@@ -257,7 +301,7 @@ class Index:
             )
             for identifier, severity, doubtful, pins, facts, start, length in data["rules"]
         ]
-        return rules, data["pins"]
+        return rules, data["pins"], data["cells"]
 
     def _releases(self, name: NormalizedName) -> list[list[Any]]:
         if name not in self._rows:
@@ -285,6 +329,17 @@ class Index:
         if row is None:  # 2.1 and 2.1.0 are the same version
             row = next((row for row in rows if versions.version(row[0]) == version), None)
         return tuple(self.read(row[3])) if row is not None and row[3] else None
+
+    def trial(self, name: str) -> dict[str, Any]:
+        """
+        Return a trial with its cells.
+        """
+        start, length, _, *cells = self.trials[name]
+        found = [self.read(place) for place in self.read((cells[0], cells[1]))]
+        for cell in found:
+            for key in _DERIVED:
+                cell.pop(key, None)
+        return {**self.read((start, length)), "cells": found}
 
     def ids(self) -> list[str]:
         """

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck import versions
 from envcheck.matrix import schema, strict_yaml
 from envcheck.matrix.kinds import Problems
 from envcheck.matrix.strict_yaml import quoted
 from envcheck.matrix.texts import FOLDERS, File, Problem, read
+from envcheck.trials import sheet
+from envcheck.trials.record import key as key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["FOLDERS", "Content", "File", "Place", "load", "parse", "read"]
+__all__ = ["FOLDERS", "Content", "File", "Place", "cell_id", "load", "parse", "read"]
 
 
 class Place(NamedTuple):
@@ -44,8 +46,17 @@ class Content:
     "Known-good projects by name, each with its sets."
     releases: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     "Releases by package, as listed."
+    trials: dict[str, dict[str, Any]] = field(default_factory=dict)
+    "Trials by name, each with its cells."
     places: dict[str, Place] = field(default_factory=dict)
-    "Of every entry, set and project, by id or name."
+    "Of every entry, set, project and trial, by id or name, and of every cell: see `cell_id`."
+
+
+def cell_id(trial: str, number: int) -> str:
+    """
+    Return under what a cell of a trial is found in `Content.places`.
+    """
+    return f"{trial} {number}"
 
 
 def load(directory: str) -> tuple[Content, list[Problem]]:
@@ -83,8 +94,7 @@ def parse(files: Iterable[File], directory: str) -> tuple[Content, list[Problem]
         if node is not None and len(problems) == before:
             data = schema.FILES[file.folder].read(node, Problems(path, problems))
             if len(problems) == before:
-                add = {"known-bad": _entries, "known-good": _project, "releases": _releases}
-                found = add[file.folder](content, file, node.value, data)
+                found = _ADD[file.folder](content, file, node.value, data)
                 problems += [Problem(path, line, message) for line, message in found]
     return content, problems
 
@@ -137,6 +147,35 @@ def _releases(content: Content, file: File, nodes: Any, data: Any) -> Iterator[t
             yield item.line, f"{quoted(record['version'])} is listed twice; {first}"
         seen.setdefault(parsed, item.line)
     content.releases[file.stem] = data
+
+
+def _trial(content: Content, file: File, nodes: Any, data: Any) -> Iterator[tuple[int, str]]:
+    """Put a trial into the content; yield what contradicts the rest of it."""
+    name = data["trial"]
+    line = nodes["trial"].line
+    if name != file.stem:
+        yield line, f"the trial {quoted(name)} must be named like its file, {quoted(file.stem)}"
+    content.trials[name] = data
+    yield from _once(content, name, Place(file.place, line))
+    seen: dict[object, int] = {}
+    for number, (cell, item) in enumerate(zip(data["cells"], nodes["cells"].value, strict=True)):
+        content.places[cell_id(name, number)] = Place(file.place, item.line)
+        lacking = [key for key in ("python", "platform", "date") if not {key} & {*data, *cell}]
+        if lacking:
+            yield item.line, f"neither the cell nor the trial says its {', '.join(lacking)}"
+            continue
+        key = key_of(sheet.record(data, cell))
+        if key in seen:
+            yield item.line, f"the same cell as on line {seen[key]}"
+        seen.setdefault(key, item.line)
+
+
+_ADD: Final[dict[str, Callable[[Content, File, Any, Any], Iterator[tuple[int, str]]]]] = {
+    "known-bad": _entries,
+    "known-good": _project,
+    "releases": _releases,
+    "trials": _trial,
+}
 
 
 def _once(content: Content, identifier: str, place: Place) -> Iterator[tuple[int, str]]:

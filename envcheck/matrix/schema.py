@@ -27,6 +27,7 @@ from envcheck.matrix.kinds import (
     text,
     word,
 )
+from envcheck.trials.record import STAGES
 
 LOSSES: Final = (
     "zero-after-first-step",
@@ -44,6 +45,7 @@ LOSSES: Final = (
 
 _NAME = matching(r"[a-z0-9]+(-[a-z0-9]+)*", "a canonical name (PEP 503)")
 _PROJECT = matching(r"[a-z0-9]+([.-][a-z0-9]+)*", "a project name in lower case")
+_TRIAL = matching(r"[a-z0-9]+([.-][a-z0-9]+)*", "the name of a trial in lower case")
 _PATH = matching(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "a dotted path")
 _WORD = matching(r"[A-Za-z0-9_.-]+", "a word of a config.json")
 _EVIDENCE = record(
@@ -54,6 +56,7 @@ _EVIDENCE = record(
         "python": VERSION,
         "platform": text(60),
         "checks": list_of(text(40)),
+        "trial": _TRIAL,
         "note": text(400),
     },
 )
@@ -137,10 +140,55 @@ RELEASE: Final = record(
 )
 """One item of `releases/<package>.yaml`."""
 
+_STAGE = word(*STAGES)
+_INSTALLED = matching(
+    r"[a-z0-9]+(-[a-z0-9]+)*==[^\s,;]+", "a package in one version (name==version)"
+)
+_LOSS = r"(-?\d+\.\d{3}|nan|-?inf)"
+_RAN: Final = {
+    "python": VERSION,
+    "platform": text(60),
+    "installer": text(60),
+    "date": DATE,
+    "resolved": DATE,
+    "with": list_of(PIN),
+}
+"""What is said of a cell, in it or for all cells."""
+
+CELL: Final = record(
+    {"packages": list_of(PIN)},
+    {
+        **_RAN,
+        "also": list_of(_INSTALLED, least=0),
+        "ok": list_of(_STAGE),
+        "failed": mapping_of(_STAGE, text(200)),
+        "wrong": mapping_of(_STAGE, text(200)),
+        "expected-failure": mapping_of(_STAGE, text(200)),
+        "not-run": mapping_of(text(200), list_of(_STAGE)),
+        "losses": mapping_of(_STAGE, matching(rf"{_LOSS}( {_LOSS})*", "a line of losses")),
+        "about": mapping_of(_STAGE, mapping_of(text(60), text(200))),
+        "seconds": matching(r"\d+(\.\d+)?( \d+(\.\d+)?)*", "seconds of the stages that ran"),
+    },
+)
+"""One cell of a trial."""
+
+TRIAL: Final = record(
+    {"trial": _TRIAL, "title": text(100), "cells": list_of(CELL)},
+    {
+        "command": text(2000),
+        "note": text(1200),
+        "url": URL,
+        **_RAN,
+        "environment": list_of(_INSTALLED),
+    },
+)
+"""The whole of `trials/<trial>.yaml`."""
+
 FILES: Final[dict[str, Kind]] = {
     "known-bad": list_of(ENTRY),
     "known-good": PROJECT,
     "releases": list_of(RELEASE),
+    "trials": TRIAL,
 }
 """What a file of each folder holds."""
 
@@ -155,6 +203,7 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         "known-bad": "Known-bad entries of one package of an envcheck matrix",
         "known-good": "Known-good sets of one project of an envcheck matrix",
         "releases": "Releases of one package of an envcheck matrix",
+        "trials": "Version sets that were run for real, of an envcheck matrix",
     }
     dialect = "http://json-schema.org/draft-07/schema#"
     return {

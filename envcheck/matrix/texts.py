@@ -12,7 +12,7 @@ from envcheck.clean import clean
 from envcheck.errors import MatrixError, SourceError
 from envcheck.files import read_text
 
-FOLDERS: Final = ("known-bad", "known-good", "releases")
+FOLDERS: Final = ("known-bad", "known-good", "releases", "trials")
 _SUFFIX: Final = ".yaml"
 
 

@@ -15,16 +15,19 @@ from envcheck.checks import known_bad
 from envcheck.clean import clean
 from envcheck.matrix import Matrix, clashes, witness
 from envcheck.matrix.index import Index, build
-from envcheck.matrix.load import Content, Place, load
+from envcheck.matrix.load import Content, Place, cell_id, load
 from envcheck.matrix.store import directory, open_matrix
 from envcheck.matrix.strict_yaml import quoted
 from envcheck.matrix.texts import Problem
+from envcheck.trials import sheet
+from envcheck.trials.explain import contradiction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from packaging.version import Version
 
+    from envcheck.trials.record import Record
     from envcheck.versions import Requirement
 
 _ONLY_A_CLASS: Final = re.compile(r"[\w.]*(Error|Exception|Warning)\s*:?\s*\Z|Traceback\b.*")
@@ -49,10 +52,12 @@ def validate(directories: Sequence[str]) -> tuple[str, int]:
         lines += [str(problem) for problem in problems]
         sets = sum(len(project["sets"]) for project in content.projects.values())
         releases = sum(map(len, content.releases.values()))
+        cells = sum(len(trial["cells"]) for trial in content.trials.values())
+        trials = f", {cells} cells of {len(content.trials)} trials" if cells else ""
         lines.append(
             f"{clean(path)}: {len(content.entries)} entries, {sets} known-good sets of "
             f"{len(content.projects)} projects, {releases} releases of {len(content.releases)} "
-            f"packages: {len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}"
+            f"packages{trials}: {len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}"
         )
     return "".join(f"{line}\n" for line in lines), count
 
@@ -125,6 +130,18 @@ def judge(content: Content, below: Matrix | None = None) -> Iterator[tuple[Place
         for record in project["sets"]:
             for message in _set_problems(record, project.get("moe"), matrix):
                 yield content.places[record["id"]], message
+    for name, trial in content.trials.items():
+        for number, record in enumerate(sheet.rows(trial)):
+            for message in _cell_problems(record, matrix):
+                yield content.places[cell_id(name, number)], message
+
+
+def _cell_problems(record: Record, matrix: Matrix) -> Iterator[str]:
+    for text in (*record.asked, *record.base):
+        yield from _pin_problems(versions.requirement(text), matrix, "it can't have been run")
+    against = contradiction(record, matrix)
+    if against is not None:
+        yield f"{' '.join(record.asked)}: {against}"
 
 
 class _Entry:

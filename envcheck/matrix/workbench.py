@@ -161,7 +161,8 @@ class Workbench:
         known = dict(content.releases)
         for name, versions in released.items():
             known[name] = [*known.get(name, ()), *({"version": each} for each in versions)]
-        return judge(Content(content.entries, content.projects, known, content.places), self._below)
+        made = Content(content.entries, content.projects, known, content.trials, content.places)
+        return judge(made, self._below)
 
 
 def read_entry(entry: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from knowledge import EVIDENCE, directory, entry, known_good, project, releases
+from knowledge import EVIDENCE, cell, directory, entry, known_good, project, releases, trial
 
 from envcheck.matrix.load import load
 
@@ -55,8 +55,62 @@ def test_places_are_lines_of_the_files(tmp_path: Path) -> None:
     assert content.places["torch/breaks"] == (BAD, 3)
 
 
+def test_a_trial_is_read_and_each_of_its_cells_has_a_line(tmp_path: Path) -> None:
+    text = (
+        "trial: torch-numpy\ntitle: How it went\npython: 3.11.9\nplatform: linux-x86_64\n"
+        "cells:\n"
+        "- {date: 2026-11-24, packages: [torch==2.0.1], also: [numpy==1.26.4], ok: [import]}\n"
+        "- {date: 2026-11-24, packages: [torch==2.0.0], failed: {resolve: No.}, seconds: 0.5}\n"
+    )
+    content, found = load(str(directory(tmp_path, {"trials/torch-numpy.yaml": text})))
+
+    assert found == []
+    assert content.trials["torch-numpy"]["cells"][1] == {
+        "date": "2026-11-24",
+        "packages": ["torch==2.0.0"],
+        "failed": {"resolve": "No."},
+        "seconds": "0.5",
+    }
+    assert content.places == {
+        "torch-numpy": ("trials/torch-numpy.yaml", 1),
+        "torch-numpy 0": ("trials/torch-numpy.yaml", 6),
+        "torch-numpy 1": ("trials/torch-numpy.yaml", 7),
+    }
+
+
+TRIAL = "trials/torch-numpy.yaml"
 TWICE = "the id 'torch/breaks' is used twice; the first is at known-bad/torch.yaml:1"
 BROKEN = [
+    pytest.param(
+        {TRIAL: trial("numpy")},
+        [f"{TRIAL}:1: the trial 'numpy' must be named like its file, 'torch-numpy'"],
+        id="a trial of another name",
+    ),
+    pytest.param(
+        {TRIAL: trial("torch-numpy", cell("torch==2.0"), cell("torch==2.0", ok=["import"]))},
+        [f"{TRIAL}:1: the same cell as on line 1"],
+        id="a cell twice",
+    ),
+    pytest.param(
+        {TRIAL: {key: each for key, each in trial().items() if key not in {"date", "python"}}},
+        [f"{TRIAL}:1: neither the cell nor the trial says its python, date"],
+        id="a cell of no day",
+    ),
+    pytest.param(
+        {TRIAL: trial("torch-numpy", cell("Torch==2.0"))},
+        [f"{TRIAL}:1: 'Torch==2.0': the canonical name is 'torch' (PEP 503)"],
+        id="a name in a cell",
+    ),
+    pytest.param(
+        {TRIAL: trial("torch-numpy", cell("torch==2.0", also=["numpy>=1"]))},
+        [f"{TRIAL}:1: 'numpy>=1' is not a package in one version (name==version)"],
+        id="a range that was installed",
+    ),
+    pytest.param(
+        {TRIAL: trial("torch-numpy", cell("torch==2.0", ok=["running"]))},
+        [f"{TRIAL}:1: 'running' is none of: resolve, install, "],
+        id="a strange stage",
+    ),
     pytest.param(
         {BAD: lines("torch>=two")},
         ["known-bad/torch.yaml:4: 'torch>=two' is not a requirement (PEP 508)"],

@@ -35,6 +35,7 @@ def test_a_later_layer_adds_and_overrides() -> None:
         "date": "2026-12-01",
         "sets": 3,
         "entries": 3,
+        "trials": 0,
         "sources": ["layer 1", "layer 2"],
     }
     assert both.tracked == {"torch", "numpy", "transformers"}

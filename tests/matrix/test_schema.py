@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from knowledge import entry, known_good, project
+from knowledge import cell, entry, known_good, project, trial
 
 from envcheck.matrix import schema, store
 
@@ -103,7 +103,7 @@ def test_an_editor_finds_nothing_wrong_with_the_shipped_matrix(folder: str) -> N
 
 def test_the_schemas_are_json() -> None:
     assert json.loads(json.dumps(SCHEMAS)) == SCHEMAS
-    assert SCHEMAS.keys() == {"known-bad", "known-good", "releases"}
+    assert SCHEMAS.keys() == {"known-bad", "known-good", "releases", "trials"}
     assert {each["$schema"] for each in SCHEMAS.values()} == {
         "http://json-schema.org/draft-07/schema#"
     }
@@ -123,6 +123,8 @@ MISTAKES = [
     pytest.param("known-bad", {}, id="no list"),
     pytest.param("known-good", project("llava", known_good(packages=[])), id="an empty list"),
     pytest.param("releases", [{"date": "2024-01-01"}], id="no version"),
+    pytest.param("trials", trial("a", cell("torch==2", losses={"train": "1.2"})), id="losses"),
+    pytest.param("trials", trial("a", cell("torch==2", passed=["import"])), id="another outcome"),
 ]
 
 

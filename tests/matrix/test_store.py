@@ -13,6 +13,7 @@ from knowledge import directory, entry, known_good, project
 from envcheck import versions
 from envcheck.errors import MatrixError
 from envcheck.matrix import store
+from envcheck.matrix.texts import FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -291,7 +292,7 @@ COMMANDS: list[Any] = [
     ),
     pytest.param(
         {"README.md": ""},
-        ["mine: holds no matrix (expected known-bad/*.yaml, known-good/*.yaml, releases/*.yaml)"],
+        [f"mine: holds no matrix (expected {', '.join(f'{each}/*.yaml' for each in FOLDERS)})"],
         id="no matrix",
     ),
 ]

@@ -4,7 +4,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from knowledge import EVIDENCE, content, directory, entry, known_good, matrix, project, releases
+from knowledge import (
+    EVIDENCE,
+    cell,
+    content,
+    directory,
+    entry,
+    known_good,
+    matrix,
+    project,
+    releases,
+    trial,
+)
 
 from envcheck.errors import MatrixError
 from envcheck.matrix import store, validate
@@ -474,3 +485,58 @@ def test_a_matrix_far_away_is_shown_with_its_whole_path(
 
     assert validate.validate([])[0].startswith(str(here / "package" / "matrices"))
     assert validate.validate([str(here / "package" / "matrices")])[1] == 0
+
+
+WELL = "calls it an error: narrow the entry, or look at the run again"
+BADLY = "nothing calls it an error: `envcheck matrix propose` writes the entry"
+CELLS = [
+    pytest.param(cell("torch==2.1.0"), [], id="it ran and nothing is said"),
+    pytest.param(cell("torch==2.0.1", failed={"train": "No."}), [], id="it failed as is said"),
+    pytest.param(cell("torch==2.0.1", ok=["resolve"]), [], id="nothing was run"),
+    pytest.param(cell("torch==2.1.0", failed={"resolve": "No."}), [], id="it could not be had"),
+    pytest.param(
+        cell("torch==2.0.1"),
+        [f"torch==2.0.1: it ran well, but torch/breaks {WELL}"],
+        id="an entry says that it fails",
+    ),
+    pytest.param(
+        cell("numpy==1.26.4", also=["torch==2.0.1+cpu"]),
+        [f"numpy==1.26.4: it ran well, but torch/breaks {WELL}"],
+        id="whatever it is that was asked for",
+    ),
+    pytest.param(
+        cell("torch==2.1.0", failed={"train": "No."}),
+        [f"torch==2.1.0: it failed at train, but {BADLY}"],
+        id="no entry says that it fails",
+    ),
+    pytest.param(
+        cell("torch==2.1.0", wrong={"train": "-"}),
+        [f"torch==2.1.0: it ran wrong at train, but {BADLY}"],
+        id="no entry says that it runs wrong",
+    ),
+    pytest.param(
+        cell("numpy==2.0.0", "transformers==4.40.0"),
+        [
+            f"numpy==2.0.0 transformers==4.40.0: it ran well, but requirement/transformers/numpy {WELL}"
+        ],
+        id="a declared requirement says that it fails",
+    ),
+    pytest.param(
+        cell("torch==2.0.7", failed={"import": "No."}),
+        ["torch 2.0.7 does not exist"],
+        id="a version that isn't",
+    ),
+]
+
+
+@pytest.mark.parametrize(("of", "expected"), CELLS)
+def test_a_cell_and_the_entries_must_agree(of: dict[str, Any], expected: list[str]) -> None:
+    known = {
+        **RELEASES,
+        "transformers": releases("4.40.0", requires=["numpy!=2.0.0"]),
+    }
+    made = content(entry(fixes=None), releases=known, trials=(trial("t", of),))
+
+    assert [(place.line, message) for place, message in judge(made)] == [
+        (2, message) for message in expected
+    ]

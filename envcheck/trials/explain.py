@@ -1,0 +1,117 @@
+"""
+What a check says of the versions of a cell, and whether that is what became of it.
+
+Nothing but versions, Python and platform counts: a cell has no configuration and no GPU, so that what
+depends on those is never certain.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from envcheck import versions
+from envcheck.checks import known_bad, requirements
+from envcheck.model import Environment, Package
+from envcheck.sources import cuda
+from envcheck.trials.sheet import exact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from packaging.utils import NormalizedName
+
+    from envcheck.checks import Hit
+    from envcheck.matrix import Matrix
+    from envcheck.trials.record import Record
+
+BEFORE_ANY_RUN: Final = frozenset(("resolve", "install"))
+"""Stages whose failure says nothing of how the versions run together."""
+
+
+def environment(record: Record, matrix: Matrix) -> Environment:
+    """
+    Return the environment of a cell, as a list of its versions gives it.
+    """
+    found = record.packages
+    if not found:
+        pins = map(exact, (*record.base, *record.asked))
+        found = dict(pin for pin in pins if pin is not None)
+    packages: dict[NormalizedName, Package] = {}
+    for text, version in sorted(found.items()):
+        name = versions.normalize(text)
+        if name in matrix.tracked:
+            packages[name] = Package(name, versions.version(version))
+    return Environment(
+        origin="",
+        kind="freeze",
+        packages=packages,
+        python=record.python,
+        platform=record.platform.partition("-")[0],
+        cuda=cuda.of_label(packages.get(versions.normalize("torch"))),
+    )
+
+
+def hits(record: Record, matrix: Matrix) -> list[Hit]:
+    """
+    Return the entries and declared requirements that a check would find for a cell.
+    """
+    made = environment(record, matrix)
+    return [*known_bad.hits(made, matrix), *requirements.hits(made, matrix)]
+
+
+def errors(record: Record, matrix: Matrix) -> list[Hit]:
+    """
+    Return those that are certain errors.
+    """
+    return [hit for hit in hits(record, matrix) if hit.certain and hit.severity == "error"]
+
+
+def contradiction(record: Record, matrix: Matrix) -> str | None:
+    """
+    Say in which way a cell and the matrix contradict each other; `None`: they don't.
+    """
+    found = errors(record, matrix)
+    broken = record.broken
+    if record.outcome == "ok" and found:
+        ids = ", ".join(hit.id for hit in found)
+        return (
+            f"it ran well, but {ids} calls it an error: narrow the entry, or look at the run again"
+        )
+    if broken is None or broken.stage in BEFORE_ANY_RUN or found:
+        return None
+    how = "failed" if broken.outcome == "failed" else "ran wrong"
+    return (
+        f"it {how} at {broken.stage}, but nothing calls it an error: `envcheck matrix propose` writes "
+        "the entry"
+    )
+
+
+def shows(symptoms: Iterable[Mapping[str, Any]], line: str) -> bool:
+    """
+    Tell whether an entry's symptoms name this line of an error.
+    """
+    return any(_matches(each["error"], line) for each in symptoms if "error" in each)
+
+
+def _matches(symptom: str, line: str) -> bool:
+    if len(symptom) > 2 and symptom.startswith("/") and symptom.endswith("/"):
+        return re.search(symptom[1:-1], line) is not None
+    return symptom in line
+
+
+def explained(record: Record, matrix: Matrix) -> Iterator[tuple[Hit, bool]]:
+    """
+    Yield what explains a cell that broke, with whether its symptoms name the error that was seen.
+
+    Returns:
+        What names it first.
+    """
+    line = record.broken.line if record.broken else ""
+    found = []
+    for hit in errors(record, matrix):
+        seen = False
+        if isinstance(hit.subject, known_bad.Cause):
+            seen = shows(hit.subject.record().get("symptoms", ()), line)
+        found.append((hit, seen))
+    yield from sorted(found, key=lambda each: (not each[1], each[0].id))
