@@ -1,0 +1,75 @@
+"""
+The stages of a training with transformers' `Trainer`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from . import lines, tiny
+from .isolate import NotRun
+
+if TYPE_CHECKING:
+    from .plan import Work
+
+
+def imports(work: Work, modules: dict[str, str]) -> dict[str, Any]:
+    """
+    Import one package after the other; those that follow are tried even if one fails.
+    """
+    about: dict[str, str] = {}
+    reasons: list[str] = []
+    for package in work.packages:
+        name = modules.get(package, package.replace("-", "_"))
+        try:
+            module = importlib.import_module(name)
+            if package == "transformers" and "torch" in work.packages:
+                # `import transformers` alone loads next to nothing.
+                _ = (module.LlamaConfig, module.LlamaForCausalLM)
+                if "accelerate" in work.packages:
+                    _ = (module.TrainingArguments, module.Trainer)
+            if package == "trl":
+                _ = module.SFTTrainer
+            if package == "peft":
+                _ = (module.LoraConfig, module.PeftModel, module.get_peft_model)
+        except BaseException as error:  # noqa: BLE001 - whatever a package does when it is imported
+            traceback.print_exc()
+            work.failed[package] = lines.of(error)
+            reasons.append(lines.reason(error))
+        else:
+            about[package] = str(getattr(module, "__version__", ""))
+    if not work.failed:
+        return {"about": about}
+    if all(reasons):
+        raise NotRun(reasons[0])
+    about.update(work.failed)
+    line = next(line for line, reason in zip(work.failed.values(), reasons) if not reason)  # noqa: B905 - 3.8
+    return {"about": about, "outcome": "failed", "line": line, "go-on": True}
+
+
+def arguments(work: Work) -> None:
+    work.arguments = tiny.arguments(work.path("trainer"))
+
+
+def trainer(work: Work) -> None:
+    transformers = importlib.import_module("transformers")
+    work.trainer = transformers.Trainer(
+        model=tiny.model(), args=work.arguments, train_dataset=tiny.Sequences()
+    )
+
+
+def train(work: Work) -> dict[str, Any]:
+    work.trainer.train()
+    losses = tiny.logged(work.trainer)
+    tiny.judge(losses)
+    return {"losses": losses}
+
+
+def save_load(work: Work) -> None:
+    transformers = importlib.import_module("transformers")
+    folder = work.path("saved")
+    before = tiny.loss_of(work.trainer.model)
+    work.trainer.save_model(folder)
+    tiny.same(before, tiny.loss_of(transformers.LlamaForCausalLM.from_pretrained(folder)))

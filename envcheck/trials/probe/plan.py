@@ -1,0 +1,93 @@
+"""
+Which stages there are, what each needs, and how they build upon one another.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any, Callable
+
+from . import adapters, hugging
+from .isolate import Node
+
+TRAINER = ("torch", "transformers", "accelerate")
+
+STAGES = (
+    "import",
+    "arguments",
+    "trainer",
+    "train",
+    "save-load",
+    "peft",
+    "trl",
+)
+
+MODULES = {"huggingface-hub": "huggingface_hub", "flash-attn": "flash_attn", "pyyaml": "yaml"}
+"Distributions whose module has another name than theirs."
+
+
+class Work:
+    """
+    What one stage leaves for the next.
+    """
+
+    def __init__(self, folder: str, packages: list[str]) -> None:
+        self.folder = folder
+        self.packages = packages
+        self.failed: dict[str, str] = {}
+        "Packages that could not be imported: their error line."
+        self.trainer: Any = None
+
+    def path(self, name: str) -> str:
+        path = os.path.join(self.folder, name)
+        os.makedirs(path, exist_ok=True)
+        return path
+
+
+def tree(stages: list[str], packages: list[str]) -> tuple[Node, ...]:
+    """
+    The stages that are asked for and apply, as they build upon one another.
+    """
+    wanted = [stage for stage in STAGES if stage in stages]
+
+    def chain(*names: str) -> tuple[Node, ...]:
+        # A stage whose predecessor isn't asked for needs it all the same: it is run for it, unreported.
+        if not names:
+            return ()
+        return (Node(names[0], _runs[names[0]], chain(*names[1:]), _needs(*TRAINER)),)
+
+    branches: list[Node] = []
+    training = [name for name in ("arguments", "trainer", "train", "save-load") if name in wanted]
+    if training and set(TRAINER) <= set(packages):
+        last = STAGES.index(training[-1])
+        branches += chain(*STAGES[1 : last + 1])
+    if "peft" in wanted and {*TRAINER, "peft"} <= set(packages):
+        branches.append(Node("peft", adapters.peft, (), _needs(*TRAINER, "peft")))
+    if "trl" in wanted and {*TRAINER, "trl"} <= set(packages):
+        branches.append(Node("trl", adapters.trl, (), _needs(*TRAINER, "trl")))
+    return (Node("import", imports, tuple(branches)),)
+
+
+def imports(work: Work) -> dict[str, Any]:
+    """
+    Import each package, and of transformers what a training needs.
+    """
+    return hugging.imports(work, MODULES)
+
+
+def _needs(*packages: str) -> Callable[[Work], str]:
+    def hindrance(work: Work) -> str:
+        return "after import" if any(package in work.failed for package in packages) else ""
+
+    return hindrance
+
+
+_runs: dict[str, Callable[[Any], "dict[str, Any] | None"]] = {
+    "arguments": hugging.arguments,
+    "trainer": hugging.trainer,
+    "train": hugging.train,
+    "save-load": hugging.save_load,
+}
+
+importlib.invalidate_caches()
