@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from envcheck import __version__
-from envcheck.commands import checking, keeping, knowledge
+from envcheck.commands import checking, keeping, knowledge, trying
 
 app = typer.Typer(
     name="envcheck",
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (checking, knowledge, keeping):
+for group in (checking, trying, knowledge, keeping):
     group.add(app)
 
 _ROOT_OPTIONS = ("-h", "--help", "--version")
