@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 
 def peft(work: Work) -> dict[str, Any]:
+    """
+    Train a LoRA adapter, save it, load it again.
+    """
     transformers = importlib.import_module("transformers")
     library = importlib.import_module("peft")
     config = library.LoraConfig(
@@ -47,14 +50,21 @@ def tokenizer() -> Any:
     tokenizers = importlib.import_module("tokenizers")
     words = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3}
     words.update({f"w{number}": number for number in range(4, tiny.VOCABULARY)})
-    inner = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="<unk>"))  # noqa: S106
+    inner = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="<unk>"))
     inner.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
     return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>"  # noqa: S106
+        tokenizer_object=inner,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
     )
 
 
 def trl(work: Work) -> dict[str, Any]:
+    """
+    Take steps with an `SFTTrainer`.
+    """
     library = importlib.import_module("trl")
     datasets = importlib.import_module("datasets")
     transformers = importlib.import_module("transformers")
@@ -66,7 +76,7 @@ def trl(work: Work) -> dict[str, Any]:
     more: dict[str, Any] = {"max_steps": 2, "remove_unused_columns": True}
     for name, value in (("dataset_text_field", "text"), ("max_length", 32), ("max_seq_length", 32)):
         if name in kind.__dataclass_fields__:
-            more[name] = value
+            more[name] = value  # noqa: PERF403
     # Newer releases turn mixed precision on by themselves, older ones do not know the processor has it.
     more.update({"bf16": False, "fp16": False})
     args = tiny.settings(kind, folder, **more)
@@ -75,7 +85,7 @@ def trl(work: Work) -> dict[str, Any]:
     keywords["processing_class" if "processing_class" in accepted else "tokenizer"] = tokenizer()
     for name, value in (("dataset_text_field", "text"), ("max_seq_length", 32)):
         if name in accepted and name not in more:
-            keywords[name] = value
+            keywords[name] = value  # noqa: PERF403
     trainer = library.SFTTrainer(**keywords)
     trainer.train()
     losses = tiny.logged(trainer)

@@ -5,6 +5,7 @@ The stages of a training with transformers' `Trainer`.
 from __future__ import annotations
 
 import importlib
+import os
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ def imports(work: Work, modules: dict[str, str]) -> dict[str, Any]:
     """
     Import one package after the other; those that follow are tried even if one fails.
     """
+    # As people import it: told to use the processor, older releases want Intel's extensions at once.
+    os.environ.pop("DS_ACCELERATOR", None)
     about: dict[str, str] = {}
     reasons: list[str] = []
     for package in work.packages:
@@ -45,15 +48,21 @@ def imports(work: Work, modules: dict[str, str]) -> dict[str, Any]:
     if all(reasons):
         raise NotRun(reasons[0])
     about.update(work.failed)
-    line = next(line for line, reason in zip(work.failed.values(), reasons) if not reason)  # noqa: B905 - 3.8
+    line = next(line for line, reason in zip(work.failed.values(), reasons) if not reason)
     return {"about": about, "outcome": "failed", "line": line, "go-on": True}
 
 
 def arguments(work: Work) -> None:
+    """
+    Make `TrainingArguments`.
+    """
     work.arguments = tiny.arguments(work.path("trainer"))
 
 
 def trainer(work: Work) -> None:
+    """
+    Build a `Trainer`.
+    """
     transformers = importlib.import_module("transformers")
     work.trainer = transformers.Trainer(
         model=tiny.model(), args=work.arguments, train_dataset=tiny.Sequences()
@@ -61,6 +70,9 @@ def trainer(work: Work) -> None:
 
 
 def train(work: Work) -> dict[str, Any]:
+    """
+    Take ten steps, and look at the losses.
+    """
     work.trainer.train()
     losses = tiny.logged(work.trainer)
     tiny.judge(losses)
@@ -68,6 +80,9 @@ def train(work: Work) -> dict[str, Any]:
 
 
 def save_load(work: Work) -> None:
+    """
+    Save the model and load it again: the loss has to be the same.
+    """
     transformers = importlib.import_module("transformers")
     folder = work.path("saved")
     before = tiny.loss_of(work.trainer.model)

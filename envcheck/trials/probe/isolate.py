@@ -15,9 +15,12 @@ import signal
 import sys
 import time
 import traceback
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 class Wrong(Exception):  # noqa: N818 - a result, not an error
@@ -28,7 +31,7 @@ class Wrong(Exception):  # noqa: N818 - a result, not an error
 
 class NotRun(Exception):  # noqa: N818
     """
-    This machine cannot run it, which says nothing about the versions.
+    A stage that this machine cannot run, which says nothing about the versions.
     """
 
 
@@ -38,11 +41,13 @@ class Node(NamedTuple):
     """
 
     stage: str
-    run: Callable[[Any], "dict[str, Any] | None"]
+    run: Callable[[Any], dict[str, Any] | None]
     "Gets the work; returns what is to be reported besides the outcome."
-    then: "tuple[Node, ...]" = ()
-    needs: "Callable[[Any], str]" = lambda _work: ""
+    then: tuple[Node, ...] = ()
+    needs: Callable[[Any], str] = lambda _work: ""
     "Why it can't be run after all, when what it needs is looked at: empty if it can."
+    patience: float = 1.0
+    "How many times the usual limit it may take."
 
 
 class Report:
@@ -54,11 +59,17 @@ class Report:
         self.descriptor = descriptor
 
     def write(self, entry: dict[str, Any]) -> None:
+        """
+        Write one object.
+        """
         data = (json.dumps(entry, ensure_ascii=True, allow_nan=True) + "\n").encode("ascii")
         while data:
             data = data[os.write(self.descriptor, data) :]
 
     def begins(self, stage: str) -> None:
+        """
+        Say that a stage begins: what is heard of it last, if it never ends.
+        """
         self.write({"stage": stage, "begins": True})
 
     def ends(
@@ -71,6 +82,9 @@ class Report:
         reason: str = "",
         result: dict[str, Any] | None = None,
     ) -> None:
+        """
+        Say what became of a stage.
+        """
         result = result or {}
         self.write(
             {
@@ -124,14 +138,17 @@ def _forked(node: Node, work: Any, report: Report, limit: float) -> None:
         finally:
             os._exit(0)
     os.close(done)
-    verdict = _wait(ready, limit)
+    limit_here = limit * node.patience
+    verdict = _wait(ready, limit_here)
     os.close(ready)
     seconds = time.monotonic() - began
     if verdict is None:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if verdict is None:
-        report.ends(node.stage, "failed", seconds=seconds, line=f"no end after {limit:g} seconds")
+        report.ends(
+            node.stage, "failed", seconds=seconds, line=f"no end after {limit_here:g} seconds"
+        )
     elif verdict == b"":
         report.ends(node.stage, "failed", seconds=seconds, line=_death(status))
     if verdict != b"+":
@@ -198,8 +215,7 @@ def _death(status: int) -> str:
 def _descendants(nodes: tuple[Node, ...]) -> Iterator[str]:
     for node in nodes:
         yield node.stage
-        for stage in _descendants(node.then):
-            yield stage
+        yield from _descendants(node.then)
 
 
 def _skip(node: Node, reason: str, report: Report) -> None:

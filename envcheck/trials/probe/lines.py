@@ -12,7 +12,9 @@ import sys
 LONGEST = 200
 
 _LOCATION = re.compile(r"\s*\((?:[A-Za-z]:)?[/\\][^()]*\)|\s*\(unknown location\)")
-_PATH = re.compile(r"(?:(?<=[\s'\"(=:,<])|^)(?:[A-Za-z]:)?[/\\](?:[^\s'\"(),:;<>]+[/\\])+(?=[^\s'\"(),:;<>/\\])")
+_PATH = re.compile(
+    r"(?:(?<=[\s'\"(=:,<])|^)(?:[A-Za-z]:)?[/\\](?:[^\s'\"(),:;<>]+[/\\])+(?=[^\s'\"(),:;<>/\\])"
+)
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-_])")
 _CONTROL = re.compile(r"[^\x20-\x7e\xa1-\ufffd]")
 
@@ -25,6 +27,8 @@ def of(error: BaseException) -> str:
     while error.__cause__ is not None and id(error.__cause__) not in seen:
         error = error.__cause__
         seen.add(id(error))
+    if getattr(error, "said", ""):
+        return str(error)  # another process has said so already
     text = str(error)
     first = next((part.strip() for part in text.splitlines() if part.strip()), "")
     name = type(error).__name__
@@ -42,9 +46,13 @@ def clean(text: str) -> str:
     """
     text = _TERMINAL.sub("", text)
     text = _CONTROL.sub(" ", " ".join(text.split()))
-    for entry in sorted({os.path.abspath(entry) for entry in sys.path if entry}, key=len, reverse=True):
+    for entry in sorted(
+        {os.path.abspath(entry) for entry in sys.path if entry}, key=len, reverse=True
+    ):
         if len(entry) > 1:
-            text = text.replace(entry + os.sep, "/-/")  # what follows is the path inside of a package
+            text = text.replace(
+                entry + os.sep, "/-/"
+            )  # what follows is the path inside of a package
     text = _LOCATION.sub("", text).replace("/-/", "")
     text = " ".join(_PATH.sub("", text).split())
     if len(text) > LONGEST:
@@ -68,7 +76,9 @@ def reason_of(text: str) -> str:
     """
     Look a text up in `reasons.json`.
     """
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "reasons.json"), encoding="utf-8") as file:
+    with open(
+        os.path.join(os.path.dirname(os.path.abspath(__file__)), "reasons.json"), encoding="utf-8"
+    ) as file:
         table = json.load(file)
     for entry in table:
         if any(re.search(pattern, text) for pattern in entry["patterns"]):

@@ -23,7 +23,7 @@ if not __package__:
     )
     assert spec is not None  # noqa: S101 - for the type checker: a file with this ending has a loader
     sys.modules["envcheck_probe"] = importlib.util.module_from_spec(spec)
-    __package__ = "envcheck_probe"  # noqa: A001
+    __package__ = "envcheck_probe"
 
 from . import isolate, plan
 
@@ -45,7 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"no such stage: {', '.join(unknown)}")
     try:
-        os.set_inheritable(asked.report_fd, False)  # a program started by a stage must not hold it open
+        os.set_inheritable(
+            asked.report_fd, False
+        )  # a program started by a stage must not hold it open
     except OSError:
         parser.error(f"file descriptor {asked.report_fd} is not open: the report goes there")
     os.makedirs(asked.work, exist_ok=True)

@@ -4,12 +4,15 @@ Which stages there are, what each needs, and how they build upon one another.
 
 from __future__ import annotations
 
-import importlib
 import os
-from typing import Any, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from . import adapters, hugging
+from . import adapters, engines, hugging
 from .isolate import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TRAINER = ("torch", "transformers", "accelerate")
 
@@ -21,6 +24,11 @@ STAGES = (
     "save-load",
     "peft",
     "trl",
+    *(f"deepspeed-{stage}" for stage in range(4)),
+    *(f"deepspeed-{stage}-two" for stage in range(4)),
+    "moe-split",
+    "moe-unsplit",
+    "moe-stage-3",
 )
 
 MODULES = {"huggingface-hub": "huggingface_hub", "flash-attn": "flash_attn", "pyyaml": "yaml"}
@@ -37,9 +45,13 @@ class Work:
         self.packages = packages
         self.failed: dict[str, str] = {}
         "Packages that could not be imported: their error line."
+        self.arguments: Any = None
         self.trainer: Any = None
 
     def path(self, name: str) -> str:
+        """
+        A folder of this name, made.
+        """
         path = os.path.join(self.folder, name)
         os.makedirs(path, exist_ok=True)
         return path
@@ -66,6 +78,13 @@ def tree(stages: list[str], packages: list[str]) -> tuple[Node, ...]:
         branches.append(Node("peft", adapters.peft, (), _needs(*TRAINER, "peft")))
     if "trl" in wanted and {*TRAINER, "trl"} <= set(packages):
         branches.append(Node("trl", adapters.trl, (), _needs(*TRAINER, "trl")))
+    if {"torch", "deepspeed"} <= set(packages):
+        branches += [
+            # The first of them compiles.
+            Node(name, _runs[name], (), _needs("torch", "deepspeed"), patience=3.0)
+            for name in wanted
+            if name.startswith(("deepspeed-", "moe-"))
+        ]
     return (Node("import", imports, tuple(branches)),)
 
 
@@ -83,11 +102,19 @@ def _needs(*packages: str) -> Callable[[Work], str]:
     return hindrance
 
 
-_runs: dict[str, Callable[[Any], "dict[str, Any] | None"]] = {
+_runs: dict[str, Callable[[Any], dict[str, Any] | None]] = {
     "arguments": hugging.arguments,
     "trainer": hugging.trainer,
     "train": hugging.train,
     "save-load": hugging.save_load,
+    "moe-split": engines.moe_split,
+    "moe-unsplit": engines.moe_unsplit,
+    "moe-stage-3": engines.moe_stage_3,
+    **{
+        f"deepspeed-{stage}{'-two' if processes == 2 else ''}": partial(
+            engines.zero, stage=stage, processes=processes
+        )
+        for stage in range(4)
+        for processes in (1, 2)
+    },
 }
-
-importlib.invalidate_caches()

@@ -16,6 +16,9 @@ STEPS = 10
 
 
 def seed() -> None:
+    """
+    Make what is random the same in every run.
+    """
     importlib.import_module("torch").manual_seed(0)
 
 
@@ -40,9 +43,17 @@ def model() -> Any:
     return transformers.LlamaForCausalLM(config)
 
 
+def tokens(rows: int) -> list[list[int]]:
+    """
+    Sequences that count up from somewhere in strides of three, which is quickly learnt.
+    """
+    most = VOCABULARY - 3
+    return [[3 + (row * 7 + 3 * place) % most for place in range(LENGTH)] for row in range(rows)]
+
+
 class Sequences:
     """
-    Counting up from somewhere in strides of three, which is quickly learnt.
+    The data set of a trainer.
     """
 
     def __len__(self) -> int:
@@ -52,12 +63,14 @@ class Sequences:
         if not 0 <= index < len(self):
             raise IndexError(index)
         torch = importlib.import_module("torch")
-        tokens = [3 + (index * 7 + 3 * place) % (VOCABULARY - 3) for place in range(LENGTH)]
-        ids = torch.tensor(tokens, dtype=torch.long)
+        ids = torch.tensor(tokens(len(self))[index], dtype=torch.long)
         return {"input_ids": ids, "labels": ids.clone(), "attention_mask": torch.ones_like(ids)}
 
 
 def batch(size: int = 8) -> dict[str, Any]:
+    """
+    The first sequences, stacked.
+    """
     torch = importlib.import_module("torch")
     rows = [Sequences()[index] for index in range(size)]
     return {key: torch.stack([row[key] for row in rows]) for key in rows[0]}
@@ -65,13 +78,16 @@ def batch(size: int = 8) -> dict[str, Any]:
 
 def arguments(folder: str, **more: Any) -> Any:
     """
-    `TrainingArguments` with only those settings that this release knows.
+    `TrainingArguments` of our training.
     """
     transformers = importlib.import_module("transformers")
     return settings(transformers.TrainingArguments, folder, **more)
 
 
 def settings(kind: Any, folder: str, **more: Any) -> Any:
+    """
+    Make arguments of this kind, with only those settings that the release knows.
+    """
     known = kind.__dataclass_fields__
     wanted: dict[str, Any] = {
         "output_dir": folder,
@@ -95,7 +111,9 @@ def logged(trainer: Any) -> list[float]:
     """
     The losses a trainer has logged, one a step.
     """
-    return [round(float(entry["loss"]), 3) for entry in trainer.state.log_history if "loss" in entry]
+    return [
+        round(float(entry["loss"]), 3) for entry in trainer.state.log_history if "loss" in entry
+    ]
 
 
 def judge(losses: list[float], *, steps: int = STEPS) -> None:
@@ -112,7 +130,9 @@ def judge(losses: list[float], *, steps: int = STEPS) -> None:
             raise Wrong(f"the loss is {loss:g} in step {number}", result)
     head, tail = losses[:3], losses[-3:]
     if steps > 5 and sum(tail) >= 0.97 * sum(head):
-        raise Wrong(f"the loss does not fall: {losses[0]:.3f} at first, {losses[-1]:.3f} at last", result)
+        raise Wrong(
+            f"the loss does not fall: {losses[0]:.3f} at first, {losses[-1]:.3f} at last", result
+        )
     begin = math.log(VOCABULARY)
     if not begin / 1.4 < losses[0] < begin * 1.4:
         # What a model that knows nothing yet has to show.
@@ -130,5 +150,8 @@ def loss_of(trained: Any) -> float:
 
 
 def same(before: float, after: float) -> None:
+    """
+    What was loaded gives the loss of what was saved; else it is wrong.
+    """
     if not abs(before - after) <= 1e-4:
         raise Wrong(f"the loss is {after:.4f} after loading, and was {before:.4f} before saving")
