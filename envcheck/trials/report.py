@@ -160,16 +160,16 @@ def bisection(
     yield from wrapped("Bisected ", title, width, head_style="label", style="strong")
     yield from where(list(records.values()), width)
     yield ()
-    longest = max(map(len, records))
-    for version, record in records.items():
-        word = _WORDS.get(record.outcome, record.outcome)
-        said = record.broken
-        text = f"{said.stage}: {said.line}" if said else ""
-        if record.outcome == "not-run":
-            text = next((each.reason for each in record.stages if each.reason), "")
-        head = f"  {version:<{longest}}  "
+    alike = [
+        (list(several), *said)
+        for said, several in groupby(records, key=lambda version: _said(records[version]))
+    ]
+    longest = max(len(_span(several)) for several, *_ in alike)
+    for several, outcome, text in alike:
+        head = f"  {_span(several):<{longest}}  "
         rows = list(wrapped(" " * (len(head) + 9), text, width, style="label"))
-        yield ((head, "strong"), (f"{word:<9}", _STYLES.get(record.outcome, "")), rows[0][1])
+        word = _WORDS.get(outcome, outcome)
+        yield ((head, "strong"), (f"{word:<9}", _STYLES.get(outcome, "")), rows[0][1])
         yield from rows[1:]
     if untried:
         yield from wrapped("  ", f"not tried: {', '.join(untried)}", width, style="label")
@@ -179,6 +179,14 @@ def bisection(
         course = ", ".join(f"{outcome} {_span(each)}" for outcome, each in holes)
         yield from wrapped("", f"It changes more than once: {course}.", width)
     yield _found(name, list(outcomes), list(outcomes.values()), untried)
+
+
+def _said(record: Record) -> tuple[str, str]:
+    """Return the outcome, and what there is to say of it."""
+    if record.outcome == "not-run":
+        return record.outcome, next((each.reason for each in record.stages if each.reason), "")
+    stage = record.broken
+    return record.outcome, f"{stage.stage}: {stage.line}" if stage else ""
 
 
 def _span(several: Sequence[str]) -> str:

@@ -9,14 +9,14 @@ import os
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from . import lines, tiny
+from . import lines, names, tiny
 from .isolate import NotRun
 
 if TYPE_CHECKING:
     from .plan import Work
 
 
-def imports(work: Work, modules: dict[str, str]) -> dict[str, Any]:
+def imports(work: Work) -> dict[str, Any]:
     """
     Import one package after the other; those that follow are tried even if one fails.
     """
@@ -25,9 +25,8 @@ def imports(work: Work, modules: dict[str, str]) -> dict[str, Any]:
     about: dict[str, str] = {}
     reasons: list[str] = []
     for package in work.packages:
-        name = modules.get(package, package.replace("-", "_"))
         try:
-            module = importlib.import_module(name)
+            module = importlib.import_module(names.module(package))
             if package == "transformers" and "torch" in work.packages:
                 # `import transformers` alone loads next to nothing.
                 _ = (module.LlamaConfig, module.LlamaForCausalLM)
@@ -37,7 +36,7 @@ def imports(work: Work, modules: dict[str, str]) -> dict[str, Any]:
                 _ = module.SFTTrainer
             if package == "peft":
                 _ = (module.LoraConfig, module.PeftModel, module.get_peft_model)
-        except BaseException as error:  # noqa: BLE001 - whatever a package does when it is imported
+        except BaseException as error:  # noqa: BLE001, PERF203 - whatever a package does when it is imported
             traceback.print_exc()
             work.failed[package] = lines.of(error)
             reasons.append(lines.reason(error))

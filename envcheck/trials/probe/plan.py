@@ -31,9 +31,6 @@ STAGES = (
     "moe-stage-3",
 )
 
-MODULES = {"huggingface-hub": "huggingface_hub", "flash-attn": "flash_attn", "pyyaml": "yaml"}
-"Distributions whose module has another name than theirs."
-
 
 class Work:
     """
@@ -85,14 +82,7 @@ def tree(stages: list[str], packages: list[str]) -> tuple[Node, ...]:
             for name in wanted
             if name.startswith(("deepspeed-", "moe-"))
         ]
-    return (Node("import", imports, tuple(branches)),)
-
-
-def imports(work: Work) -> dict[str, Any]:
-    """
-    Import each package, and of transformers what a training needs.
-    """
-    return hugging.imports(work, MODULES)
+    return (Node("import", hugging.imports, tuple(branches)),)
 
 
 def _needs(*packages: str) -> Callable[[Work], str]:
