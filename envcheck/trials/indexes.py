@@ -31,6 +31,8 @@ _OF_PIP: Final = re.compile(
     r"PIP_(?:INDEX_URL|PYPI_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|CERT|CLIENT_CERT"
     r"|PROXY|TIMEOUT|DEFAULT_TIMEOUT|RETRIES|KEYRING_PROVIDER|CONFIG_FILE|PREFER_BINARY)\Z"
 )
+NO_INDEX: Final = "UV_NO_INDEX"
+"""Where no index is to be asked."""
 _NAMED: Final = (
     "UV_INDEX",
     "UV_DEFAULT_INDEX",
@@ -119,7 +121,7 @@ def _translated(of_pip: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield "UV_INDEX", " ".join(several["extra-index-url"])
         yield "UV_INDEX_STRATEGY", "unsafe-best-match"
     if of_pip.get("no-index", "").strip().lower() in {"1", "true", "yes", "on"}:
-        yield "UV_NO_INDEX", "1"
+        yield NO_INDEX, "1"
     if several.get("trusted-host"):
         yield "UV_INSECURE_HOST", " ".join(several["trusted-host"])
     if of_pip.get("cert"):

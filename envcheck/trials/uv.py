@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from envcheck.trials import indexes
 from envcheck.trials.installer import Installer, read_text, write_lines
 from envcheck.trials.process import Limits
 
@@ -61,8 +62,11 @@ class Uv(Installer):
         self._run([*command, *_until(of), *into, "-r", asked], scratch)
 
     def _common(self) -> list[str]:
+        # For this one setting of pip uv has an option, and no variable.
+        alone = indexes.settings(self._environ, uv=True).get(indexes.NO_INDEX)
         return [
             *("--quiet", "--no-progress", "--no-python-downloads"),
+            *(("--no-index",) if alone else ()),
             *("--cache-dir", os.path.join(self._cache, "uv")),
         ]
 

@@ -171,7 +171,7 @@ def _stage(node: Node, work: Any, report: Report, *, began: float | None = None)
             node.stage,
             "wrong",
             seconds=time.monotonic() - began,
-            line=lines.clean(str(error)),
+            line=lines.clean(str(error.args[0])),
             result=error.args[1] if len(error.args) > 1 else None,
         )
         return False
