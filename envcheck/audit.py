@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from envcheck import known_good, ran
+from envcheck import doubts, known_good, ran
 from envcheck.checks import configuration, known_bad, requirements
 from envcheck.checks import environment as environment_check
 from envcheck.known_good import OUTSIDE
 from envcheck.model import SEVERITIES, Finding, Options, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Container, Iterable, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -34,18 +34,23 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
         leaves no error when it is audited again.
     """
     environment = with_model(environment, matrix, options.project)
+    candidates = (
+        known_good.nearest(environment, matrix, options.project)
+        if not options.settings_only
+        else []
+    )
     pairs = [
         (check, hit)
         for check in CHECKS
         for hit in check.hits(environment, matrix)
         if not options.settings_only or about_settings(hit)
     ]
-    findings = [check.finding(hit, environment, matrix) for check, hit in pairs]
-    candidates = (
-        known_good.nearest(environment, matrix, options.project)
-        if not options.settings_only
-        else []
-    )
+    doubted = doubts.about((hit for _, hit in pairs), candidates, environment, matrix)
+    pairs = [(check, doubts.lowered(hit, doubted)) for check, hit in pairs]
+    findings = [
+        doubts.told(check.finding(hit, environment, matrix), doubted.get(hit.id))
+        for check, hit in pairs
+    ]
     near = known_good.closest(candidates, environment, matrix)
     whole = not options.settings_only
     if whole and options.project is not None and (near is None or not near.exact):
@@ -57,7 +62,9 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
     runs = ran.found(environment, matrix) if whole else ()
     wrong = any(finding.severity != "info" for finding in counted)
     suggestions, unresolved = (
-        _suggest(environment, matrix, options, hits, candidates) if wrong else ((), ())
+        _suggest(environment, matrix, options, hits=hits, candidates=candidates, doubted=doubted)
+        if wrong
+        else ((), ())
     )
     return Report(
         environment=environment,
@@ -126,8 +133,10 @@ def _suggest(
     environment: Environment,
     matrix: Matrix,
     options: Options,
+    *,
     hits: tuple[Hit, ...],
     candidates: Sequence[Candidate],
+    doubted: Container[str],
 ) -> tuple[tuple[Suggestion, ...], tuple[tuple[str, str], ...]]:
     # Most environments need no advice, and so none of its imports.
     from envcheck.suggest import Advisor
@@ -141,7 +150,7 @@ def _suggest(
         else:
             found = (hit for watch in watches for hit in watch(of, about))
         return [
-            hit
+            doubts.lowered(hit, doubted)
             for hit in found
             if hit.id not in options.ignore
             and hit.id not in stuck

@@ -137,6 +137,28 @@ def compare(
     return near._replace(exact=not differs and not _limits(record, environment)), record
 
 
+def vouching(
+    candidates: Sequence[Candidate], environment: Environment, matrix: Matrix
+) -> list[tuple[str, frozenset[NormalizedName]]]:
+    """
+    Return the sets that contradict nothing that is installed, with the packages they can vouch for.
+
+    Those are the ones pinned to exactly the installed version: somebody trained with these very
+    versions together. A range only says what somebody thought would do.
+    """
+    found = []
+    for candidate in candidates:
+        near, record = compare(candidate, environment, matrix)
+        if any(each.installed is not None for each in near.differs) or _wrong_python(
+            record, environment
+        ):
+            continue
+        pins = [versions.requirement(text) for text in record["packages"]]
+        pinned = frozenset(pin.name for pin in pins if _exact(pin.specifier))
+        found.append((near.id, pinned & environment.packages.keys()))
+    return found
+
+
 def limits(near: KnownGood, environment: Environment, matrix: Matrix) -> list[str]:
     """
     Say why a set can't vouch for an environment even where no version differs; empty: it can.
@@ -151,7 +173,15 @@ def _limits(record: Mapping[str, Any], environment: Environment) -> list[str]:
         for name in CORE
         if name in environment.packages and name not in named
     ]
-    python = versions.version(environment.python) if environment.python else None
-    if python and "python" in record and not versions.contains(record["python"], python):
+    if _wrong_python(record, environment):
         found.append(f"it is for Python {record['python']}")
     return found
+
+
+def _wrong_python(record: Mapping[str, Any], environment: Environment) -> bool:
+    python = versions.version(environment.python) if environment.python else None
+    return bool(python and "python" in record and not versions.contains(record["python"], python))
+
+
+def _exact(specifier: str) -> bool:
+    return specifier.startswith("==") and not {",", "*"} & {*specifier}

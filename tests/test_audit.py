@@ -17,6 +17,8 @@ from envcheck.known_good import OUTSIDE
 from envcheck.model import Oddity, Options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from worlds import MakeEnvironment, MakeMatrix
 
     from envcheck.model import Report
@@ -232,6 +234,55 @@ def test_a_report_names_the_matrix_and_what_was_checked(
     assert report.known_good is not None
     assert report.known_good.id == "p@1"
     assert report.to_dict()["schema"] == "envcheck-report/1"
+
+
+DOUBTED = """
+- {id: peft/loud, severity: warning, packages: [peft, torch]}
+- {id: peft/silent, severity: warning, silent: "true", packages: [peft, torch]}
+- {id: peft/noticed, severity: warning, silent: "true", noticed: "true", packages: [peft, torch]}
+- {id: peft/ranged, severity: warning, packages: [peft, numpy]}
+- {id: peft/unnamed, severity: warning, packages: [peft, protobuf]}
+- {id: peft/certain, packages: ["peft<0.4"]}
+"""
+VOUCHING = """
+- project: q
+  sets:
+    - id: q@1
+      packages: [torch==2.0.1, transformers==4.37.0, peft==0.4.0, "numpy>=1.20", trl==0.8.1]
+      python: ">=3.10"
+"""
+PUBLISHED = ("torch==2.0.1", "transformers==4.37.0", "peft==0.4.0", "numpy==1.26.4")
+WARNED = ["peft/ranged", "peft/silent", "peft/unnamed"]
+
+
+@pytest.mark.parametrize(
+    ("pins", "facts", "warned"),
+    [
+        pytest.param(PUBLISHED, {}, WARNED, id="published, and somebody would have noticed"),
+        pytest.param(
+            [*PUBLISHED, "trl==0.8.2"],
+            {},
+            ["peft/loud", "peft/noticed", *WARNED],
+            id="one package differs",
+        ),
+        pytest.param(
+            PUBLISHED, {"python": "3.9"}, ["peft/loud", "peft/noticed", *WARNED], id="other Python"
+        ),
+    ],
+)
+def test_a_set_speaks_against_warnings_about_what_it_pins(
+    environment: MakeEnvironment,
+    matrix: MakeMatrix,
+    pins: Iterable[str],
+    facts: dict[str, Any],
+    warned: list[str],
+) -> None:
+    made = environment(*pins, "protobuf==4.21.0", **facts)
+    report = audit(made, matrix(DOUBTED, VOUCHING))
+    assert sorted(each.id for each in report.findings if each.severity == "warning") == warned
+    for finding in report.findings:
+        told = any("known-good in q@1" in text for text in finding.because)
+        assert told is (finding.severity == "info")
 
 
 @given(st.integers(0, 1 << 40), st.booleans())

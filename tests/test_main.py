@@ -55,6 +55,7 @@ OURS = {
     *(
         ".checks.requirements",
         ".clean",
+        ".doubts",
         ".errors",
         ".files",
         ".formats",

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from envcheck import versions
 from envcheck.errors import MatrixError
-from envcheck.model import SEVERITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -169,10 +168,15 @@ def _pinned(cell: Mapping[str, Any]) -> list[tuple[NormalizedName, str]]:
 
 
 def _doubtful(entry: Mapping[str, Any]) -> str:
-    """Lower the severity by a step where most people fulfil the conditions, else to what is worth knowing."""
+    """
+    Return a warning at most where many people fulfil the conditions, else what is only worth knowing.
+
+    A warning says that some people with these facts are hit. Where a good part of them fulfil what
+    isn't known (a ZeRO stage that half of them use), that is still true without it.
+    """
     if not entry.get("likely"):
         return "info"
-    return SEVERITIES[max(0, SEVERITIES.index(entry["severity"]) - 1)]
+    return "info" if entry["severity"] == "info" else "warning"
 
 
 class _Writer:

@@ -75,6 +75,7 @@ ENTRY: Final = record(
     },
     {
         "silent": FLAG,
+        "noticed": FLAG,
         "likely": FLAG,
         "deepspeed-config": mapping_of(_PATH, CONDITION),
         "model": record(

@@ -111,7 +111,7 @@ def test_ranges_mean_what_they_say_of_odd_versions(
 
 @pytest.mark.parametrize(
     ("severity", "lowered"),
-    [("error", "warning"), ("warning", "info"), ("info", "info")],
+    [("error", "warning"), ("warning", "warning"), ("info", "info")],
 )
 @pytest.mark.parametrize(
     ("stage", "known", "certain"),

@@ -82,10 +82,8 @@ def test_a_block_holds_the_conditions_of_the_first_package() -> None:
 @pytest.mark.parametrize(
     ("severity", "likely", "expected"),
     [
-        pytest.param(
-            "error", True, "warning", id="a step lower where most people fulfil the conditions"
-        ),
-        pytest.param("warning", True, "info", id="from a warning too"),
+        pytest.param("error", True, "warning", id="a warning where many fulfil the conditions"),
+        pytest.param("warning", True, "warning", id="which a warning stays"),
         pytest.param("info", True, "info", id="nothing is lower"),
         pytest.param("error", False, "info", id="only worth knowing where they don't"),
         pytest.param("error", None, "info", id="which goes without saying"),

@@ -68,10 +68,12 @@ ENDS = [
         id="with all it has started",
     ),
     pytest.param(
-        "import os\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n  "
+        "import os\nread, write = os.pipe()\n"
+        "if os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n  "
         + SAY
+        + "os.write(write, b'.'); "
         + HANG
-        + "\n os._exit(0)\nos.wait()",
+        + "\n os._exit(0)\nos.wait()\nos.read(read, 1)",
         ("exit", 0),
         "",
         id="with what has left for another session",
