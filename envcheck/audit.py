@@ -60,7 +60,9 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
     counted = tuple(finding for finding in findings if finding.id not in options.ignore)
     hits = tuple(hit for _, hit in pairs if hit.id not in options.ignore)
     runs = ran.found(environment, matrix) if whole else ()
-    wrong = any(finding.severity != "info" for finding in counted)
+    wrong = any(finding.severity != "info" for finding in counted) or (
+        options.conditional and any(finding.kind == "known-bad" for finding in counted)
+    )
     suggestions, unresolved = (
         _suggest(environment, matrix, options, hits=hits, candidates=candidates, doubted=doubted)
         if wrong

@@ -163,6 +163,10 @@ class Suggestion(NamedTuple):
     command: str
     "For a POSIX shell, quoted; empty where only settings change."
     note: str = ""
+    advised_by: tuple[str, ...] = ()
+    "Ids of the entries that recommend just this, where it was made for them; sorted."
+    condition: str = ""
+    "The trouble that one must have for it to be of any use; empty: it is called for as things stand."
 
 
 class Difference(NamedTuple):
@@ -227,6 +231,8 @@ class Options(NamedTuple):
     "An environment outside of its project's known-good sets is an error."
     settings_only: bool = False
     "Only what the DeepSpeed configuration takes part in counts."
+    conditional: bool = True
+    "Also suggest what single entries recommend, under the condition that one has their trouble."
 
 
 class Report(NamedTuple):

@@ -31,12 +31,15 @@ def check(options: CheckOptions) -> int:
         EnvcheckError: It could not be checked; `exit_code` says how to exit.
     """
     matrix = open_matrix(options.matrix)
-    report = judge(read(options, matrix), matrix, options)
+    in_full = options.format == "json" or options.verbose
+    report = judge(read(options, matrix), matrix, options, conditional=in_full)
     write(report, options)
     return 0 if options.exit_zero else exit_code(report, options.fail_on)
 
 
-def judge(environment: Environment, matrix: Matrix, options: CheckOptions) -> Report:
+def judge(
+    environment: Environment, matrix: Matrix, options: CheckOptions, *, conditional: bool = True
+) -> Report:
     """
     Audit an environment that has been read.
 
@@ -59,6 +62,7 @@ def judge(environment: Environment, matrix: Matrix, options: CheckOptions) -> Re
             keep=frozenset(map(versions.normalize, options.keep)),
             ignore=frozenset(options.ignore),
             strict=options.strict,
+            conditional=conditional,
         ),
     )
 

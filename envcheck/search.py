@@ -72,6 +72,8 @@ class Goal(NamedTuple):
     "Those there are before: any other would be new."
     errors: bool
     "Whether the goal is errors; else it is warnings."
+    bold: bool = False
+    "Whether new warnings may come in."
 
     def level(self, hit: Hit, moved: Container[NormalizedName]) -> int:
         """
@@ -84,7 +86,7 @@ class Goal(NamedTuple):
             return MAY
         if hit.severity == "error":
             return MUST
-        if hit.id not in self.warnings:
+        if hit.id not in self.warnings and not self.bold:
             return SHOULD if self.errors else MUST
         return SHOULD if hit.id in self.ids or half_done(hit, moved) else MAY
 

@@ -8,6 +8,7 @@ warning is only made where none without removes the errors.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck import versions
@@ -16,6 +17,7 @@ from envcheck.checks.conditions import look_up, setting
 from envcheck.checks.known_bad import Cause
 from envcheck.checks.requirements import Breach
 from envcheck.choices import Scope
+from envcheck.cures import cures
 from envcheck.known_good import CORE, OUTSIDE, compare, limits
 from envcheck.model import Change, Suggestion
 from envcheck.search import MUST, Goal, Limit, Search, half_done
@@ -121,7 +123,7 @@ class Advisor:
         if self.options.prefer == "fewest":
             suggestions.sort(key=lambda each: (len(each.changes), each.known_good is not None))
         if suggestions or not (self.goal.errors or self.is_outside == "error"):
-            return tuple(suggestions), ()
+            return (*suggestions, *cures(self, suggestions)), ()
         return (), tuple(self._in_the_way(miss))
 
     def _smallest(self) -> tuple[list[Advice], Miss | None]:
@@ -131,7 +133,7 @@ class Advisor:
             if kind == "settings":
                 advice = self._settings()
             else:
-                advice, _ = self._advice(self._search(_WORDS[kind]))
+                advice, _ = self._advice(self.searching(_WORDS[kind]))
             if advice is not None:
                 found.append(advice)
         fewest = min(
@@ -145,19 +147,22 @@ class Advisor:
         if fewest == 1 or (found and not self.goal.errors):
             return found, None
         words = "up down" if self.options.prefer == "upgrade" else "down up"
-        search = self._search(words, most=None if fewest is None else fewest - 1)
+        search = self.searching(words, most=None if fewest is None else fewest - 1)
         advice, node = self._advice(search)
         if advice is not None:
             found.insert(min(1, len(found)), advice)
         if self.goal.errors and all(any(each.flaws) for each in found):
-            search = self._search(words, far=True, lax=True)
+            search = self.searching(words, far=True, lax=True)
             advice, node = self._advice(search)
             found += [advice] if advice is not None else []
         return found, (search, node)
 
-    def _search(
+    def searching(
         self, directions: str, *, most: int | None = None, lax: bool = False, **more: Any
     ) -> Search:
+        """
+        Prepare a search, where packages may move in these directions.
+        """
         scope = Scope(self.matrix, self.environment, directions, keep=self.options.keep, **more)
         return Search(scope, self.hits, self.audit, most=most, lax=lax)
 
@@ -178,6 +183,29 @@ class Advisor:
         self, node: Node, settings: Mapping[str, str | None], known_good: str | None = None
     ) -> Advice | None:
         """Put a node without errors into words; `None`: it removes nothing, or not without making worse."""
+        suggestion = self.worded(node, settings, known_good)
+        worse = {*suggestion.remaining} - self.goal.warnings
+        helps = self.goal.errors or (
+            not worse and {*suggestion.resolves} & {*self.goal.ids, OUTSIDE}
+        )
+        if not helps or self.outside(node.environment) == "error":
+            return None
+        half = {
+            hit.id
+            for hit in node.hits
+            if hit.id in suggestion.remaining and half_done(hit, node.picks)
+        }
+        return Advice(suggestion, (len(worse), len(half)))
+
+    def worded(
+        self,
+        node: Node,
+        settings: Mapping[str, str | None] = MappingProxyType({}),
+        known_good: str | None = None,
+    ) -> Suggestion:
+        """
+        Put a node without errors into words.
+        """
         outside = self.outside(node.environment)
         left = {hit.id for hit in node.hits} | ({OUTSIDE} if outside else set())
         remaining = {hit.id for hit in node.hits if hit.severity == "warning"}
@@ -185,11 +213,6 @@ class Advisor:
         resolves = (
             {hit.id for hit in self.hits} | ({OUTSIDE} if self.is_outside else set())
         ) - left
-        worse = remaining - self.goal.warnings
-        helps = self.goal.errors or (not worse and resolves & {*self.goal.ids, OUTSIDE})
-        if outside == "error" or not helps:
-            return None
-        half = {hit.id for hit in node.hits if hit.id in remaining and half_done(hit, node.picks)}
         changes = tuple(
             Change(
                 name, before.version if before else None, node.environment.packages[name].version
@@ -197,7 +220,7 @@ class Advisor:
             for name in sorted(node.picks)
             for before in [self.environment.packages.get(name)]
         )
-        suggestion = Suggestion(
+        return Suggestion(
             direction=_direction(changes),
             changes=changes,
             settings=tuple(settings.items()),
@@ -207,7 +230,6 @@ class Advisor:
             command=command(self.environment, changes) if changes else "",
             note=_note(self.environment, changes),
         )
-        return Advice(suggestion, (len(worse), len(half)))
 
     def _settings(self) -> Advice | None:
         """Return the settings that entries recommend, with changes of versions where they aren't enough."""
@@ -244,7 +266,7 @@ class Advisor:
             pins = [versions.requirement(text) for text in record["packages"]]
             bounds = [Limit(pin.name, "in", pin.specifier) for pin in pins if self._bound(pin.name)]
             exists = {pin.name: _exact(pin.specifier) for pin in pins}
-            search = self._search(
+            search = self.searching(
                 "down up", exists=exists, most=most, far=self.options.project is not None
             )
             advice, _ = self._advice(search, bounds, known_good=near.id)

@@ -133,4 +133,6 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
         "known_good": suggestion.known_good,
         "verified": "matrix",
         "command": suggestion.command,
+        "advised_by": list(suggestion.advised_by),
+        "condition": suggestion.condition or None,
     }

@@ -171,14 +171,23 @@ def _finding(finding: Finding, width: int, *, in_full: bool) -> Iterator[Row]:
 
 
 def _suggestions(report: Report, width: int) -> Iterator[Row]:
-    if report.suggestions:
+    needed = [each for each in report.suggestions if not each.condition]
+    conditional = [each for each in report.suggestions if each.condition]
+    if needed:
         yield ()
-        several = len(report.suggestions) > 1
         yield (
             ("What to do", "strong"),
-            (" (each of these alone is enough)" if several else "", "label"),
+            (" (each of these alone is enough)" if len(needed) > 1 else "", "label"),
         )
-    for number, suggestion in enumerate(report.suggestions, 1):
+    for number, suggestion in enumerate(needed, 1):
+        yield from _suggestion(number, suggestion, width)
+    if conditional:
+        yield ()
+        yield (
+            ("What helps who has just this trouble", "strong"),
+            (" (others need nothing)", "label"),
+        )
+    for number, suggestion in enumerate(conditional, len(needed) + 1):
         yield from _suggestion(number, suggestion, width)
     for identifier, reason in report.unresolved:
         yield ()
@@ -188,14 +197,18 @@ def _suggestions(report: Report, width: int) -> Iterator[Row]:
 
 
 def _suggestion(number: int, suggestion: Suggestion, width: int) -> Iterator[Row]:
-    if suggestion.known_good:
+    if suggestion.condition:
+        head = suggestion.condition
+    elif suggestion.advised_by:
+        head = f"{suggestion.direction.capitalize()}, as {' and '.join(suggestion.advised_by)} recommends"
+    elif suggestion.known_good:
         head = f"{suggestion.direction.capitalize()} to the known-good set {suggestion.known_good}"
     elif suggestion.direction == "settings":
         head = "Keep the versions, and in the DeepSpeed configuration"
     else:
         head = f"{suggestion.direction.capitalize()}, the smallest change"
     yield ()
-    yield ((f"  {number}. ", "label"), (visible(head), "strong"))
+    yield from wrapped(f"  {number}. ", head, width, head_style="label", style="strong")
     longest = max((len(change.package) for change in suggestion.changes), default=0)
     for change in suggestion.changes:
         before = change.before or "not installed"

@@ -1,0 +1,77 @@
+"""
+What single entries recommend, each for itself.
+
+Other suggestions remove all that is wrong at once, and avoid to bring in anything new. What an entry
+recommends was seen to help, so it is told as well where it is something else:
+
+- for an error, even where it brings in a warning, which it then names;
+- for what hits only some people, if nothing is certainly wrong, under the condition that one has just
+  this trouble. Whoever has it wants its cure, and the smallest one; to others it is of no use.
+
+The report for people shows these only when asked for more (`-v`); a machine's has them always.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from envcheck import versions
+from envcheck.checks.known_bad import Cause
+from envcheck.search import Goal, Limit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from envcheck.checks import Hit
+    from envcheck.model import Change, Suggestion
+    from envcheck.search import Search
+    from envcheck.suggest import Advisor
+
+_BOLD: Final = Goal(frozenset(), frozenset(), errors=True, bold=True)
+
+
+def cures(advisor: Advisor, made: Iterable[Suggestion]) -> list[Suggestion]:
+    """
+    Return what entries recommend beside the suggestions that were made: for errors, else conditional.
+    """
+    if not advisor.options.conditional:
+        return []
+    errors = advisor.goal.errors
+    search = advisor.searching("down up", far=True)
+    others = {each.changes for each in made}
+    found: dict[tuple[Change, ...], Suggestion] = {}
+    for hit in advisor.hits:
+        if not isinstance(hit.subject, Cause) or (hit.severity == "error") is not errors:
+            continue
+        record = hit.subject.record()
+        for suggestion in _recommended(advisor, search, hit, record):
+            if suggestion.changes in others:
+                continue
+            known = found.get(suggestion.changes, suggestion)
+            advised_by = {*known.advised_by, hit.id}
+            found[suggestion.changes] = known._replace(advised_by=tuple(sorted(advised_by)))
+            if not errors:
+                titles = dict.fromkeys([*filter(None, [known.condition]), record["title"]])
+                condition = "; or: ".join(titles)
+                found[suggestion.changes] = found[suggestion.changes]._replace(condition=condition)
+    return [*found.values()]
+
+
+def _recommended(
+    advisor: Advisor, search: Search, hit: Hit, record: Mapping[str, Any]
+) -> Iterator[Suggestion]:
+    """Yield the first change of versions in each direction that an entry recommends and that removes it."""
+    directions = set()
+    for fix in record.get("fixes", ()):
+        pins = [versions.requirement(text) for text in fix.get("packages", ())]
+        if not pins:
+            continue
+        node, must = search.run(_BOLD, [Limit(pin.name, "in", pin.specifier) for pin in pins])
+        if must or not node.picks or any(left.id == hit.id for left in node.hits):
+            continue
+        if advisor.outside(node.environment) == "error":
+            continue
+        suggestion = advisor.worded(node)
+        if suggestion.direction not in directions:
+            directions.add(suggestion.direction)
+            yield suggestion

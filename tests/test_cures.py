@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from envcheck.audit import audit
+from envcheck.model import Options
+
+if TYPE_CHECKING:
+    from worlds import MakeEnvironment, MakeMatrix
+
+RELEASES = "deepspeed: [0.9.5, 0.12.3, 0.13.1, 0.14.5]"
+
+CONDITIONAL = """
+- id: deepspeed/slow
+  title: Steps are slow
+  severity: warning
+  packages: ["deepspeed>=0.12.4,<0.14"]
+  deepspeed-config: {zero_optimization.stage: "3"}
+  fixes: [{packages: ["deepspeed==0.12.3"]}, {packages: ["deepspeed>=0.14"]}]
+- id: deepspeed/hangs
+  title: It hangs
+  severity: warning
+  packages: ["deepspeed>=0.12.4,<0.14"]
+  deepspeed-config: {zero_optimization.stage: "3"}
+  fixes: [{packages: ["deepspeed==0.12.3"]}]
+"""
+
+CERTAIN = """
+- id: deepspeed/breaks
+  title: It breaks
+  packages: ["deepspeed==0.13.1"]
+  fixes: [{packages: ["deepspeed==0.14.5"]}]
+- id: deepspeed/warns
+  title: It warns
+  severity: warning
+  packages: ["deepspeed==0.14.5"]
+"""
+
+
+def test_who_has_just_this_trouble_is_told_what_entries_recommend(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    known = matrix(CONDITIONAL, releases=RELEASES)
+    report = audit(environment("deepspeed==0.13.1"), known)
+
+    assert {each.severity for each in report.findings} == {"info"}
+    assert [
+        (str(each.changes[0].after), each.condition, each.advised_by) for each in report.suggestions
+    ] == [
+        ("0.12.3", "It hangs; or: Steps are slow", ("deepspeed/hangs", "deepspeed/slow")),
+        ("0.14.5", "Steps are slow", ("deepspeed/slow",)),
+    ]
+
+
+def test_for_an_error_it_is_told_though_it_brings_in_a_warning_which_is_named(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    known = matrix(CERTAIN, releases=RELEASES)
+    report = audit(environment("deepspeed==0.13.1"), known)
+
+    first, *_, last = report.suggestions
+    assert (str(first.changes[0].after), first.advised_by) == ("0.12.3", ())
+    assert (str(last.changes[0].after), last.advised_by) == ("0.14.5", ("deepspeed/breaks",))
+    assert (last.remaining, last.condition) == (("deepspeed/warns",), "")
+
+
+@pytest.mark.parametrize("entries", [CONDITIONAL, CERTAIN])
+def test_a_report_for_people_has_none_unless_asked(
+    entries: str, environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    made, known = environment("deepspeed==0.13.1"), matrix(entries, releases=RELEASES)
+    report = audit(made, known, Options(conditional=False))
+
+    assert not any(each.advised_by for each in report.suggestions)
