@@ -17,10 +17,10 @@ from envcheck.files import STDIN
 from envcheck.matrix.store import open_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from envcheck.matrix import Matrix
-    from envcheck.model import Environment
+    from envcheck.model import Environment, Report
     from envcheck.options import CheckOptions
 
 
@@ -74,6 +74,22 @@ def diagnose(
     return {"found": 1, "nothing-found": 0}.get(verdict, 3)
 
 
+def entries(matrix: Matrix) -> dict[str, Mapping[str, Any]]:
+    """
+    Return the known-bad entries of a matrix, by id.
+    """
+    return {identifier: record for identifier, record in matrix.records() if "@" not in identifier}
+
+
+def judged(environment: Environment | None, matrix: Matrix, options: CheckOptions) -> Report | None:
+    """
+    Check the place where a log was written; `None`: nothing of it is known.
+    """
+    if environment is None or not environment.packages:
+        return None
+    return run.judge(environment, matrix, options)
+
+
 class _Diagnosis:
     """
     A log that is being read, and what is known about the place where it was written.
@@ -82,15 +98,14 @@ class _Diagnosis:
     def __init__(self, path: str, options: CheckOptions, matrix: Matrix) -> None:
         self._options, self._matrix = options, matrix
         self._origin = "standard input" if path == STDIN else path
-        self._entries = {
-            identifier: record for identifier, record in matrix.records() if "@" not in identifier
-        }
+        self._entries = entries(matrix)
         self._environment = place.environment(options, matrix)
         self.log = Log(self._entries.items())
 
     def _answer(self) -> Answer:
         said = self.log.said()
         environment, remarks = place.corrected(self._environment, said, self._matrix)
+        report = judged(environment, self._matrix, self._options)
         return answer(
             said,
             self._matrix,
@@ -98,13 +113,8 @@ class _Diagnosis:
             origin=self._origin,
             environment=environment,
             remarks=remarks,
-            report=self._report(environment),
+            report=report,
         )
-
-    def _report(self, environment: Environment | None) -> Any:
-        if environment is None or not environment.packages:
-            return None
-        return run.judge(environment, self._matrix, self._options)
 
     def found(self) -> tuple[Any, ...]:
         """

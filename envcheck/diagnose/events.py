@@ -81,15 +81,23 @@ class Overflows:
         """
         for found in _ATTEMPTED.finditer(text):
             scale = number(found[1])
-            if scale is None:
-                continue
-            self.count += 1
-            lower = self.scale is not None and scale < self.scale
-            self.in_a_row = self.in_a_row + 1 if lower else 1
-            self.bottom = (
-                self.bottom or (found[2] is not None and number(found[2]) == scale) or scale < 1
-            )
-            self.scale, self.line = scale, where.line()
+            if scale is not None:
+                self.add(scale, number(found[2]), where.line())
+
+    def add(self, scale: float, following: float | None, line: int = 0) -> None:
+        """
+        Count one.
+
+        Args:
+            scale: The one that was too large.
+            following: The one that takes its place; `None`: not known.
+            line: Of the log; 0: seen in the run itself.
+        """
+        self.count += 1
+        lower = self.scale is not None and scale < self.scale
+        self.in_a_row = self.in_a_row + 1 if lower else 1
+        self.bottom = self.bottom or following == scale or scale < 1
+        self.scale, self.line = scale, line
 
     def minimum(self, text: bytes, where: Where) -> None:
         """

@@ -14,9 +14,10 @@ from envcheck.diagnose.records import Evaluation, Record, Records, Summary
 from envcheck.diagnose.shapes import Shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from envcheck.diagnose.errors import Seen
+    from envcheck.diagnose.events import Overflows
     from envcheck.diagnose.patterns import Place
     from envcheck.diagnose.proof import Proof
     from envcheck.diagnose.shapes import Where
@@ -109,16 +110,31 @@ class Log:
         self._runs += 1
 
     def _take(self, found: Record | Evaluation | Summary, where: Where) -> None:
+        self.take(found, where.line)
+
+    def take(
+        self, found: Record | Evaluation | Summary, line: Callable[[], int] = lambda: 0
+    ) -> None:
+        """
+        Take in one record, also one that was never written to a log.
+        """
         if isinstance(found, Record):
             if self._run.begins_anew(found):
                 self._begin()
             self._records += 1
-            self._run.add(found, where.line)
+            self._run.add(found, line)
         elif isinstance(found, Evaluation):
             self._evaluations += 1
-            self._run.evaluate(found, where.line)
+            self._run.evaluate(found, line)
         else:
             self._run.end(found)
+
+    @property
+    def overflows(self) -> Overflows:
+        """
+        The steps that a loss scaler left out, so far.
+        """
+        return self._events.overflows
 
     def _proofs(self) -> list[Proof]:
         return list(proofs.of_run(self._run, self._events))

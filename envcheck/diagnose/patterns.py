@@ -31,6 +31,7 @@ class Place(NamedTuple):
     """
 
     line: int
+    "0: in no log, but in a run that is still going."
     record: int
     "Counted from 1 in its run."
     step: int | None
@@ -41,8 +42,9 @@ class Place(NamedTuple):
         Name the place by what a person finds it with.
         """
         name = f"step {self.step}" if self.step is not None else f"record {self.record}"
-        epoch = "" if self.epoch is None else f"epoch {self.epoch:g}, "
-        return f"{name} ({epoch}line {self.line})"
+        parts = [] if self.epoch is None else [f"epoch {self.epoch:g}"]
+        parts += [f"line {self.line}"] if self.line else []
+        return f"{name} ({', '.join(parts)})" if parts else name
 
 
 class Streak:

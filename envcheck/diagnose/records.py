@@ -253,29 +253,41 @@ class Records:
         return mark == self._rank
 
     def _use(self, fields: Mapping[bytes, bytes], where: Where, written: str) -> None:
-        loss = number(fields.get(b"loss"))
-        if loss is not None:
-            rate = number(fields.get(b"learning_rate", fields.get(b"lr")))
-            norm = number(fields.get(b"grad_norm"))
-            epoch = number(fields.get(b"epoch"))
-            step = _step(fields)
-            if rate is None and norm is None and epoch is None and step is None:
-                return
-            reinforced = any(map(_REINFORCED.match, fields))
-            exact = written != TRAINER_5
-            self._emit(Record(loss, norm, rate, epoch, step, reinforced, 0, exact), where, written)
-            return
-        other = number(fields.get(b"eval_loss"))
-        if other is not None:
-            self._take(Evaluation(other), where)
-            return
-        other = number(fields.get(b"train_loss"))
-        if other is not None and b"train_runtime" in fields:
-            self._take(Summary(other), where)
+        found = understood(fields, exact=written != TRAINER_5)
+        if isinstance(found, Record):
+            self._emit(found, where, written)
+        elif found is not None:
+            self._take(found, where)
 
     def _emit(self, record: Record, where: Where, written: str) -> None:
         self.styles[written] = self.styles.get(written, 0) + 1
         self._take(record, where)
+
+
+def understood(
+    fields: Mapping[bytes, bytes], *, exact: bool = True
+) -> Record | Evaluation | Summary | None:
+    """
+    Return what the fields of a record say; `None`: they are something else.
+
+    Args:
+        exact: The numbers are printed in full, not in four digits.
+    """
+    loss = number(fields.get(b"loss"))
+    if loss is not None:
+        rate = number(fields.get(b"learning_rate", fields.get(b"lr")))
+        norm = number(fields.get(b"grad_norm"))
+        epoch = number(fields.get(b"epoch"))
+        step = _step(fields)
+        if rate is None and norm is None and epoch is None and step is None:
+            return None
+        reinforced = any(map(_REINFORCED.match, fields))
+        return Record(loss, norm, rate, epoch, step, reinforced, 0, exact)
+    other = number(fields.get(b"eval_loss"))
+    if other is not None:
+        return Evaluation(other)
+    other = number(fields.get(b"train_loss"))
+    return Summary(other) if other is not None and b"train_runtime" in fields else None
 
 
 def style(fields: Mapping[bytes, bytes], whole: bytes, *, quoted: bool) -> str:

@@ -70,9 +70,10 @@ def rows(answer: Answer, *, width: int = WIDTH) -> Iterator[Row]:
 
 def _read(answer: Answer) -> str:
     said = answer.said
-    parts = [_number(said.lines, "line")]
+    parts = [_number(said.lines, "line")] if said.lines or not said.records else []
     if said.records:
-        parts.append(f"{_number(said.records, 'training record')} ({', '.join(said.styles)})")
+        written = f" ({', '.join(said.styles)})" if said.styles else ""
+        parts.append(f"{_number(said.records, 'training record')}{written}")
     else:
         parts.append("no training record")
     if said.evaluations:
