@@ -2,7 +2,8 @@
 Everything envcheck raises on purpose.
 
 Each message is one line that says what is wrong, where, and what to do; `envcheck.main` prints it
-and exits with the class's `exit_code`. Findings are never exceptions.
+and exits with the class's `exit_code`. Findings are no exceptions, unless `envcheck.training` is
+asked for it.
 """
 
 from __future__ import annotations
@@ -48,3 +49,21 @@ class RefreshError(EnvcheckError):
     """
     Signal that the package index could not be read.
     """
+
+
+class TrainingError(EnvcheckError):
+    """
+    Signal that the training in this process goes wrong, or would; only raised where it is asked for.
+    """
+
+    exit_code = 1
+
+    def __init__(self, found: object) -> None:
+        """
+        Say all of it.
+
+        Args:
+            found: The value that says what is wrong, as a function of `envcheck.training` returns it.
+        """
+        super().__init__(str(found))
+        self.found = found

@@ -1,0 +1,72 @@
+"""
+What is wrong with a model or an optimizer, as values.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from envcheck.clean import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_SHOWN: Final = 3
+"Names that are shown before the rest is counted."
+
+
+class Problem(NamedTuple):
+    """
+    One thing that is wrong, or looks like it.
+    """
+
+    id: str
+    severity: str
+    "error: DeepSpeed refuses it, or something isn't trained, or wrong, in silence; warning: may be meant."
+    title: str
+    advice: str
+    names: tuple[str, ...] = ()
+    "The parameters (or patterns) that it is about, all of them."
+    refused: bool = False
+    "DeepSpeed raises an exception for it; False: nothing is raised, the run goes on."
+    entry: str = ""
+    "What `envcheck explain` knows more about; empty: nothing."
+
+    def __str__(self) -> str:
+        """
+        Say it in a few lines; of many names, the first ones.
+        """
+        raised = " (DeepSpeed refuses it)" if self.refused else ""
+        lines = [f"{self.severity}: {self.title}{raised}"]
+        if self.names:
+            lines.append(f"  {few(self.names)}")
+        lines.append(f"  {self.advice}")
+        if self.entry:
+            lines.append(f"  envcheck explain {self.entry}")
+        return "\n".join(lines)
+
+
+def few(names: Sequence[str]) -> str:
+    """
+    Name the first of many.
+
+    >>> few(["a.weight", "b.weight", "c.weight", "d.weight", "e.weight"])
+    'a.weight, b.weight, c.weight and 2 more'
+    """
+    more = len(names) - _SHOWN
+    text = ", ".join(visible(name) for name in names[:_SHOWN])
+    return f"{text} and {more} more" if more > 0 else text
+
+
+def sound(problems: Iterable[Problem]) -> bool:
+    """
+    Tell whether there is no error among problems.
+    """
+    return all(each.severity != "error" for each in problems)
+
+
+def told(summary: str, problems: Sequence[Problem]) -> str:
+    """
+    Join a summary and all that is wrong.
+    """
+    return "\n".join([summary, *map(str, problems)])
