@@ -7,8 +7,17 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from typing import TYPE_CHECKING, Any
 
 from commands import ROOT, envcheck
+from models import Parameter, deepspeed_model, split
+
+from envcheck.training import LossGuard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 README = ROOT / "README.md"
 FIRST = re.compile(r"^python3 -m venv \.venv && (.*)$", re.MULTILINE)
@@ -75,3 +84,26 @@ def test_the_example_entry_is_valid(tmp_path: object) -> None:
     done = envcheck("matrix", "validate", folder.parent)
 
     assert done.returncode == 0, done.stdout
+
+
+def test_the_example_for_the_training_process_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = README.read_text(encoding="utf-8")
+    example = re.search(r"```python\n(from envcheck\.training import .*?)```", text, re.DOTALL)
+    assert example
+    (tmp_path / "zero2.json").write_text('{"zero_optimization": {"stage": 2}}')
+    monkeypatch.chdir(tmp_path)
+    model = deepspeed_model()
+    model.own["fc2.weight"] = Parameter()
+    known: dict[str, Any] = {
+        "model": model,
+        "optimizer": split(model),
+        "args": None,
+        "data": None,
+        "Trainer": dict,
+    }
+
+    exec(compile(example[1], "README.md", "exec"), known)
+
+    assert isinstance(known["trainer"]["callbacks"][0], LossGuard)

@@ -45,6 +45,8 @@ def of_optimizer(found: Layers, known: Optimizer, stage: int | None) -> Iterator
         return
     inside = [each for each in trained if id(each.parameter) in held]
     marked = [group for group in known.groups if group.moe]
+    if not marked and not inside:
+        return  # what is missing from them has been said
     if not marked and known.placeholder:
         yield from _placeholder(known, inside)
     elif not marked:
