@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from envcheck import doubts, known_good, ran
-from envcheck.checks import configuration, known_bad, requirements
+from envcheck.checks import configuration, experts, known_bad, requirements
 from envcheck.checks import environment as environment_check
 from envcheck.known_good import OUTSIDE
 from envcheck.model import SEVERITIES, Finding, Options, Report
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, KnownGood, Ran, Suggestion
 
-CHECKS: Final[tuple[Check, ...]] = (known_bad, requirements, environment_check, configuration)
+CHECKS: Final[tuple[Check, ...]] = (
+    known_bad,
+    requirements,
+    environment_check,
+    configuration,
+    experts,
+)
 
 
 def audit(environment: Environment, matrix: Matrix, options: Options = Options()) -> Report:  # noqa: B008

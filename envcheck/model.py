@@ -108,7 +108,7 @@ class Environment(NamedTuple):
     world_size: int | None = None
     "Processes that share the batch; `None`: not known."
     model: Mapping[str, Any] | None = None
-    "Facts from a model's config.json: `moe`, `model-type`, `dtype`."
+    "Facts from a model's config.json, as `sources.model_config.facts` names them."
 
 
 class Finding(NamedTuple):

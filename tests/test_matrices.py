@@ -13,6 +13,7 @@ from envcheck import versions
 from envcheck.audit import audit
 from envcheck.checks import known_bad
 from envcheck.checks.conditions import judge
+from envcheck.experts import blocks
 from envcheck.known_good import CORE
 from envcheck.matrix import Matrix, store, validate, witness
 from envcheck.matrix.index import FACTS, Index, build
@@ -149,6 +150,9 @@ def _differing(entry: Mapping[str, Any]) -> Iterator[tuple[str, Environment]]:
     }:
         yield other_platform, hit._replace(platform=other_platform)
     for key, wanted in entry.get("model", {}).items():
+        if key == "experts":
+            yield from _otherwise_run(wanted, hit)
+            continue
         for word in {"deepspeed", "transformers", "absent", "anything else"} - {*wanted}:
             if key != "moe" or "any" not in wanted or word == "absent":
                 yield f"{key} {word}", hit._replace(model={**(hit.model or {}), key: word})
@@ -160,6 +164,15 @@ def _differing(entry: Mapping[str, Any]) -> Iterator[tuple[str, Environment]]:
             if judge({"deepspeed-config": {path: conditions[path]}}, changed).holds is False:
                 yield f"{path} {value}", changed
                 break
+
+
+def _otherwise_run(wanted: list[str], hit: Environment) -> Iterator[tuple[str, Environment]]:
+    """Yield the environment with a model whose experts are run in another way."""
+    version = hit.packages[versions.normalize("transformers")].version
+    assert version is not None
+    for run in {"skipped", "all", "fused"} - {*wanted}:
+        for type_ in list(blocks.types(run, version))[:1]:
+            yield f"experts {run}", hit._replace(model={**(hit.model or {}), "expert-type": type_})
 
 
 FIXES = [

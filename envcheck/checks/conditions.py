@@ -153,18 +153,64 @@ def _compare(operator: str, one: float, other: float) -> bool:
 
 
 def _model(condition: Mapping[str, list[str]], environment: Environment) -> Iterator[Part]:
+    model = environment.model or {}
     for key, wanted in condition.items():
-        value = (environment.model or {}).get(key)
-        if value is None:
-            text = f"the model: it matters if its {_MODEL[key]} is {' or '.join(wanted)}"
-            yield Part(None, text, "--model-config FILE")
+        value = model.get(key)
+        if key == "experts":
+            yield _experts(wanted, environment)
+        elif value is None:
+            if model.get("moe") == "absent" and key in _OF_EXPERTS:
+                yield Part(False, "the model has no expert layers")
+            else:
+                text = f"the model: it matters if its {_MODEL[key]} {_wanted(wanted)}"
+                yield Part(
+                    None,
+                    text,
+                    "" if key in _OF_EXPERTS and "model-type" in model else "--model-config FILE",
+                )
         elif key == "moe" and "any" in wanted:
             yield Part(value != "absent", f"the model has {value} expert layers")
         else:
-            yield Part(value in wanted, f"the model's {_MODEL[key]} is {value}")
+            numeric = isinstance(value, int)
+            holds = any(_matches(each, value) for each in wanted) if numeric else value in wanted
+            yield Part(holds, f"the model's {_MODEL[key]} is {value}")
 
 
-_MODEL: Final = {"moe": "kind of expert layers", "model-type": "type", "dtype": "dtype"}
+_MODEL: Final = {
+    "moe": "kind of expert layers",
+    "model-type": "type",
+    "expert-type": "type of experts",
+    "dtype": "dtype",
+    "ep-size": "ep_size",
+    "top-k": "top_k_experts",
+}
+_OF_EXPERTS: Final = ("expert-type", "experts", "ep-size", "top-k")
+"What only a model with experts has."
+
+
+def _experts(wanted: Sequence[str], environment: Environment) -> Part:
+    """Judge what the model's expert block does with experts that get no tokens."""
+    moe = (environment.model or {}).get("moe")
+    matters = f"it matters if {' or '.join(_RUN[each] for each in wanted)}"
+    if moe is None:
+        return Part(None, f"the model: {matters}", "--model-config FILE")
+    if moe != "transformers":
+        return Part(False, "the model has no expert layers of transformers")
+    from envcheck.experts import blocks
+
+    block = blocks.of(environment)
+    if block is None or not block.run:
+        option = "" if "model-type" in (environment.model or {}) else "--model-config FILE"
+        return Part(None, f"the code of the model's expert layers: {matters}", option)
+    classes = " and ".join(block.classes)
+    return Part(block.run in wanted, f"{_RUN[block.run]} ({classes})")
+
+
+_RUN: Final = {
+    "skipped": "its experts are modules of which those without tokens are not run",
+    "all": "its experts are modules that are all run",
+    "fused": "its experts are parameters of one module",
+}
 
 
 def _python(condition: str, environment: Environment) -> Iterator[Part]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from envcheck.apply import applied, json_text
 from envcheck.audit import about_settings
-from envcheck.checks import configuration, known_bad
+from envcheck.checks import configuration, experts, known_bad
+from envcheck.checks.conditions import judge
 from envcheck.clean import clean
 from envcheck.deepspeed.consumers import ALONE
 from envcheck.deepspeed.document import NO_JSON_NUMBER, Document, parse
@@ -19,7 +20,7 @@ from envcheck.deepspeed.grammar import NEWEST, grammar
 from envcheck.deepspeed.mending import changes_for
 from envcheck.deepspeed.settings import Settings
 from envcheck.errors import SourceError
-from envcheck.versions import normalize, version
+from envcheck.versions import contains, normalize, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -99,12 +100,11 @@ def _differs(before: Any, after: Any, path: str) -> bool:
 
 def _changes(environment: Environment, matrix: Matrix) -> Iterator[tuple[str, str | None]]:
     """Yield the settings of one round."""
-    if (environment.model or {}).get("moe") == "deepspeed":
-        changes = dict(for_experts(environment))
-        if changes:
-            yield from changes.items()
-            return
-    for hit in configuration.hits(environment, matrix):
+    changes = dict(for_experts(environment))
+    if changes:
+        yield from changes.items()
+        return
+    for hit in (*configuration.hits(environment, matrix), *experts.hits(environment, matrix)):
         if hit.certain and hit.severity != "info":
             yield from _told(hit, environment)
     for hit in known_bad.hits(environment, matrix):
@@ -123,6 +123,46 @@ def _told(hit: Hit, environment: Environment) -> Iterator[tuple[str, str | None]
 
 
 def for_experts(environment: Environment) -> Iterator[tuple[str, str | None]]:
+    """
+    Yield what a configuration of stage 3 needs, where the model has expert layers.
+    """
+    moe = (environment.model or {}).get("moe")
+    if moe == "deepspeed":
+        yield from _to_stage_2(environment)
+    elif moe == "transformers":
+        yield from _leaf_modules(environment)
+
+
+def _leaf_modules(environment: Environment) -> Iterator[tuple[str, str | None]]:
+    """Yield the leaf modules without which the model would hang, where DeepSpeed reads them."""
+    from envcheck.experts import blocks
+
+    package = environment.packages.get(normalize("deepspeed"))
+    release = package.version if package else None
+    block = blocks.of(environment)
+    config = environment.deepspeed_config or {}
+    if (
+        block is not None
+        and block.run == "skipped"
+        and release is not None
+        and contains(experts.READS_LEAVES, release)
+        and not (block.leaf and contains(f">={block.leaf}", release))
+        and judge(_WITHOUT_LEAVES, environment).holds
+        and isinstance(config.get(_ZERO), dict)
+    ):
+        yield f"{_ZERO}.leaf_module", json.dumps({"classes": [*block.classes]})
+
+
+_WITHOUT_LEAVES: Final = {
+    "deepspeed-config": {
+        f"{_ZERO}.stage": ["3"],
+        f"{_ZERO}.leaf_module": ["absent"],
+        "expert_parallel.enabled": ["absent", "false"],
+    }
+}
+
+
+def _to_stage_2(environment: Environment) -> Iterator[tuple[str, str | None]]:
     """
     Yield what takes a configuration from stage 3 to 2, where DeepSpeed's own expert layers can be trained.
 

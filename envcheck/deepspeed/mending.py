@@ -29,6 +29,9 @@ _ROUNDS: Final = 5
 _WHY_NOT: Final = "it is the file itself that has to be corrected (envcheck config FILE --fix)"
 
 
+_MODEL: Final = "it is the model's own configuration or the number of processes that has to change"
+
+
 class Mending(NamedTuple):
     """
     A configuration as far as settings can mend it.
@@ -50,7 +53,9 @@ class Mending(NamedTuple):
         """
         Return suggestions that also say what is to be set, and what no suggestion removes.
         """
-        stuck = tuple((identifier, _WHY_NOT) for identifier in sorted(self.stuck))
+        stuck = tuple(
+            (each, _MODEL if each.startswith("model/") else _WHY_NOT) for each in sorted(self.stuck)
+        )
         if suggestions:
             return tuple(map(self._with_settings, suggestions)), (*unresolved, *stuck)
         wrong = unresolved or any(hit.severity == "error" for hit in self.hits)

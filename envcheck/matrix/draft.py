@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Answers = Mapping[str, Sequence[str]]
 
 _FACTS: Final = ("python", "platform", "cuda", "gpu")
-_MODEL: Final = ("moe", "model-type", "dtype")
+_MODEL: Final = ("moe", "model-type", "expert-type", "experts", "dtype", "ep-size", "top-k")
 _CONDITION: Final = re.compile(
     r"\s*(?P<key>[\w.-]+)(?:\s*[:=](?!=)\s*|\s+|(?=[<>=!~]))(?P<value>\S.*)", re.DOTALL
 )

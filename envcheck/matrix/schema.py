@@ -83,7 +83,11 @@ ENTRY: Final = record(
             {
                 "moe": one_or_list(word("deepspeed", "transformers", "any", "absent")),
                 "model-type": one_or_list(_WORD),
+                "expert-type": one_or_list(_WORD),
+                "experts": one_or_list(word("skipped", "all", "fused")),
                 "dtype": one_or_list(_WORD),
+                "ep-size": CONDITION,
+                "top-k": CONDITION,
             },
         ),
         "python": SPECIFIER,

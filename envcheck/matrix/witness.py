@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from envcheck import versions
 from envcheck.checks.conditions import judge
+from envcheck.experts.blocks import types
 from envcheck.matrix.index import FACTS
 from envcheck.model import Environment, Package
 
@@ -102,15 +103,31 @@ def environment(entry: Mapping[str, Any], matrix: Matrix) -> Environment | None:
     if "platform" in entry:
         facts["platform"] = entry["platform"][0]
     if "model" in entry:
-        model = {key: wanted[0] for key, wanted in entry["model"].items()}
-        facts["model"] = {
-            key: "deepspeed" if each == "any" else each for key, each in model.items()
-        }
+        facts["model"] = model(entry["model"], packages)
     if "deepspeed-config" in entry:
         facts["deepspeed_config"] = settings(entry["deepspeed-config"])
     made = _NOTHING._replace(packages=packages, **facts)
     conditions = {key: entry[key] for key in FACTS if key in entry}
     return made if judge(conditions, made).holds else None
+
+
+def model(
+    conditions: Mapping[str, Sequence[str]], packages: Mapping[NormalizedName, Package]
+) -> dict[str, Any]:
+    """
+    Return facts of a model that fulfil conditions, as far as there can be such a model.
+    """
+    made: dict[str, Any] = {}
+    for key, wanted in conditions.items():
+        if key in {"ep-size", "top-k"}:
+            made[key] = _fulfilling(wanted[0])
+        elif key != "experts":
+            made[key] = "deepspeed" if wanted[0] == "any" else wanted[0]
+    package = packages.get(versions.normalize("transformers"))
+    if "experts" in conditions and "expert-type" not in made and package and package.version:
+        fitting = (each for run in conditions["experts"] for each in types(run, package.version))
+        made["expert-type"] = next(fitting, "")
+    return made
 
 
 def settings(conditions: Mapping[str, Sequence[str]]) -> dict[str, Any] | None:
