@@ -99,6 +99,8 @@ def read_json(path: str, what: str) -> dict[str, Any]:
         data = json.loads(read_text(path, what), object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise SourceError(f"{clean(path)}:{error.lineno}: not JSON: {error.msg}") from error
+    except ValueError as error:  # Python reads no integer of thousands of digits
+        raise SourceError(f"{clean(path)}: a number in it is too long") from error
     except RecursionError as error:
         raise SourceError(f"{clean(path)}: nested too deeply to be a {what}") from error
     if not isinstance(data, dict):

@@ -157,6 +157,27 @@ def test_what_is_not_there_is_absent_and_nothing_else(config: dict[str, Any]) ->
             {"model": {"moe": ["absent"]}}, {"model": {"moe": "absent"}}, True, id="moe absent"
         ),
         pytest.param({"model": {"moe": ["any"]}}, {}, None, id="unknown model"),
+        pytest.param({"model": {"top-k": [">2"]}}, {"model": {"top-k": 4}}, True, id="above"),
+        pytest.param({"model": {"top-k": [">2"]}}, {"model": {"top-k": 2}}, False, id="not above"),
+        pytest.param(
+            {"model": {"ep-size": [">1"]}}, {"model": {"moe": "deepspeed"}}, None, id="not said"
+        ),
+        pytest.param(
+            {"model": {"ep-size": [">1"]}}, {"model": {"moe": "absent"}}, False, id="no experts"
+        ),
+        pytest.param({"model": {"experts": ["fused"]}}, {}, None, id="unknown experts"),
+        pytest.param(
+            {"model": {"experts": ["fused"]}},
+            {"model": {"moe": "deepspeed"}},
+            False,
+            id="experts of another kind",
+        ),
+        pytest.param(
+            {"model": {"experts": ["fused"]}},
+            {"model": {"moe": "transformers", "expert-type": "kimi_k2"}},
+            None,
+            id="experts of code that isn't known",
+        ),
         pytest.param({"model": {"dtype": ["float32"]}}, {"model": {}}, None, id="unknown dtype"),
         pytest.param(
             {"model": {"model-type": ["llama", "qwen2"]}},
@@ -290,3 +311,24 @@ def test_comparisons_agree_with_those_of_numbers(one: int, other: int) -> None:
 
 
 OPERATORS = (">=", "<=", ">", "<", "!=")
+
+
+@pytest.mark.parametrize(
+    ("transformers", "holds"),
+    [
+        pytest.param("4.52.4", False, id="all are run"),
+        pytest.param("4.53.0", True, id="some are skipped"),
+        pytest.param("5.0.0", False, id="fused"),
+        pytest.param("4.50.0", None, id="no such model"),
+    ],
+)
+def test_what_becomes_of_experts_depends_on_the_installed_release(
+    transformers: str, holds: bool | None
+) -> None:
+    model = {"moe": "transformers", "model-type": "qwen3_moe", "expert-type": "qwen3_moe"}
+    made = environment(f"transformers=={transformers}", model=model)
+    outcome = judge({"model": {"experts": ["skipped"]}}, made)
+
+    assert outcome.holds is holds
+    if holds:
+        assert "Qwen3MoeSparseMoeBlock" in outcome.because[0]

@@ -216,3 +216,23 @@ def test_there_is_an_end_to_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="can't write it"):
         fix.write(str(tmp_path / "nowhere" / "zero3.json"), "new")
+
+
+@pytest.mark.parametrize(
+    ("kind", "deepspeed", "transformers", "expected"),
+    [
+        pytest.param("deepseek_v3", "0.18.6", "4.57.6", ["DeepseekV3MoE"], id="named"),
+        pytest.param("qwen3_moe", "0.18.6", "4.57.6", None, id="a leaf by default"),
+        pytest.param("deepseek_v3", "0.17.6", "4.57.6", None, id="not read from the file yet"),
+        pytest.param("deepseek_v3", "0.18.6", "5.0.0", None, id="fused experts need none"),
+    ],
+)
+def test_experts_of_transformers_are_named_as_leaf_modules(
+    kind: str, deepspeed: str, transformers: str, expected: list[str] | None
+) -> None:
+    model = {"moe": "transformers", "model-type": kind, "expert-type": kind}
+    pins = (f"deepspeed=={deepspeed}", f"transformers=={transformers}")
+    section = parse(fixed(zero3(), *pins, model=model).text, "").data["zero_optimization"]
+
+    assert section["stage"] == 3
+    assert section.get("leaf_module", {}).get("classes") == expected
