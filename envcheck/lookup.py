@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from envcheck.formats.text import Row
     from envcheck.matrix import Matrix
 
-LISTS = ("entries", "sets", "projects", "packages")
+LISTS = ("entries", "sets", "projects", "packages", "trials")
 
 
 def explain(identifier: str, directories: Sequence[str]) -> str:
@@ -128,6 +128,28 @@ def _field(name: str, text: str) -> Iterator[Row]:
     yield from wrapped(f"{name:<13}", text, WIDTH, head_style="label")
 
 
+def _trials(matrix: Matrix, about: str | None) -> Iterator[Row]:
+    from envcheck.trials import picture, sheet
+
+    for number, (name, trial) in enumerate(sorted(matrix.trials().items())):
+        records = sheet.rows(trial)
+        tried = {each for record in records for each in record.packages}
+        if about and about not in tried:
+            continue
+        if number:
+            yield ()
+        yield ((visible(name), "id"), (f"  {len(records)} cells", "label"))
+        yield from wrapped("", trial["title"], WIDTH)
+        facts = [
+            f"Python {trial['python']}" if "python" in trial else "",
+            trial.get("platform", ""),
+        ]
+        facts += [trial.get("date", ""), ", ".join(trial.get("with", ()))]
+        yield from wrapped("", ", ".join(filter(None, facts)), WIDTH, style="label")
+        yield ()
+        yield from picture.rows(records)
+
+
 def listing(
     what: str,
     directories: Sequence[str],
@@ -137,7 +159,7 @@ def listing(
     silent: bool = False,
 ) -> str:
     """
-    Return a list of the matrix's contents, a line each, sorted.
+    Return a list of the matrix's contents, a line each (trials: a table each), sorted.
 
     Raises:
         UsageError: `what` is nothing that can be listed.
@@ -151,6 +173,8 @@ def listing(
         return "".join(f"{each}\n" for each in matrix.projects())
     if what == "packages":
         return "".join(f"{each}\n" for each in sorted(matrix.tracked))
+    if what == "trials":
+        return plain(_trials(matrix, name))
     lines = []
     for identifier, record in matrix.records():
         is_set = "@" in identifier

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 from commands import ROOT, envcheck
 from models import Parameter, deepspeed_model, split
 
+from envcheck.formats.text import plain
+from envcheck.matrix.store import open_matrix
 from envcheck.training import LossGuard
+from envcheck.trials import picture, sheet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 README = ROOT / "README.md"
 FIRST = re.compile(r"^python3 -m venv \.venv && (.*)$", re.MULTILINE)
 PICTURE = re.compile(r"(<!-- report -->\n```text\n)(.*?)(```\n)", re.DOTALL)
+TRIALS = re.compile(r"(<!-- trials -->\n```text\n)(.*?)(```\n)", re.DOTALL)
 STATED = re.compile(r"^Matrix .*$|^INFO .*(?:\n {9}.*)*$", re.MULTILINE)
 
 
@@ -44,6 +48,19 @@ def test_the_picture_is_the_report_of_the_first_command() -> None:
         "UPDATE_GOLDEN=1 takes a new picture"
     )
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_its_table_is_that_of_the_trials() -> None:
+    text = README.read_text(encoding="utf-8")
+    cells = sheet.rows(open_matrix().trials()["transformers-accelerate"])
+    table = plain(picture.rows(cells))
+
+    if os.environ.get("UPDATE_GOLDEN"):
+        text = TRIALS.sub(lambda match: match[1] + table + match[3], text)
+        README.write_text(text, encoding="utf-8")
+    shown = TRIALS.search(text)
+    assert shown
+    assert shown[2] == table, "UPDATE_GOLDEN=1 takes a new one"
 
 
 def test_every_option_and_command_it_names_exists() -> None:

@@ -27,7 +27,7 @@ def explain(
 
 def listing(
     what: Annotated[
-        str, typer.Argument(metavar="entries|sets|projects|packages", help="What to list.")
+        str, typer.Argument(metavar="entries|sets|projects|packages|trials", help="What to list.")
     ] = "entries",
     package: Annotated[
         Optional[str],
@@ -39,13 +39,17 @@ def listing(
     silent: Annotated[
         bool, typer.Option("--silent", help="Only entries that raise no exception.")
     ] = False,
+    trials: Annotated[
+        bool, typer.Option("--trials", help="The same as `list trials`: what was run for real.")
+    ] = False,
     matrix: MatrixOption = None,
 ) -> Action:
     """
-    List what the matrix holds, a line each.
+    List what the matrix holds, a line each; of trials, which versions ran with which.
     """
     from envcheck import lookup
 
+    what = "trials" if trials else what
     return lambda: show(
         lookup.listing(what, matrix or [], package=package, project=project, silent=silent)
     )
