@@ -89,6 +89,41 @@ def refresh(
     return lambda: command.refresh(packages, into)
 
 
+def propose(
+    files: Annotated[
+        list[str], typer.Argument(metavar="TRIALS...", help="trials.jsonl of `envcheck try`.")
+    ],
+    *,
+    into: Annotated[
+        Optional[str],
+        typer.Option(
+            "--into",
+            metavar="DIR",
+            help="The matrix directory to write to; without it nothing is written.",
+        ),
+    ] = None,
+    trial: Annotated[
+        str, typer.Option("--trial", metavar="NAME", help="What the trial is to be called.")
+    ] = "trial",
+    title: Annotated[
+        str, typer.Option("--title", metavar="TEXT", help="What was tried.")
+    ] = "Versions that were run for real",
+    url: Annotated[
+        str, typer.Option("--url", metavar="URL", help="Where the trial can be seen.")
+    ] = "",
+) -> Action:
+    """
+    Say what explains each break of a trial, and write its cells, and entries for what nothing explains.
+
+    A person reviews the entries: a run shows that versions break, and where, but not why.
+    """
+    from envcheck.trials import proposing
+
+    return lambda: show(
+        proposing.run(files, into, trial=trial, title=title, url=url, today=today())
+    )
+
+
 def record(*, project: str, into: str, note: str, url: str, force: bool, **values: Any) -> Action:
     """
     Make this environment, which trained well, a known-good set of a project in a matrix of yours.
@@ -164,7 +199,7 @@ def add(app: typer.Typer) -> None:
     group = typer.Typer(
         help="For people who keep a matrix.", rich_markup_mode=None, no_args_is_help=True
     )
-    for action in (validate, schema, refresh):
+    for action in (validate, schema, refresh, propose):
         group.command()(action)
     declare(group, record, _record())
     declare(group, new, _new())

@@ -29,6 +29,7 @@ def listing(
     what: Annotated[
         str, typer.Argument(metavar="entries|sets|projects|packages|trials", help="What to list.")
     ] = "entries",
+    *,
     package: Annotated[
         Optional[str],
         typer.Option("--package", metavar="PKG", help="Only what names this package."),

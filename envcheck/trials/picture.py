@@ -46,7 +46,7 @@ def rows(records: Sequence[Record], width: int = WIDTH) -> Iterator[Row]:
         records: The cells of a grid of two packages.
         width: Columns.
     """
-    names = _names(records)
+    names = varied(records)
     if len(names) < 2:
         return
     first, second = names[:2]
@@ -72,8 +72,10 @@ def rows(records: Sequence[Record], width: int = WIDTH) -> Iterator[Row]:
             yield from wrapped(f"{mark:<4}", way, width, head_style="error")
 
 
-def _names(records: Sequence[Record]) -> list[str]:
-    """Return the packages of the grid, the one of which most versions were tried first."""
+def varied(records: Sequence[Record]) -> list[str]:
+    """
+    Return the packages of a grid, the one of which most versions were tried first.
+    """
     tried: dict[str, set[str]] = {}
     for record in records:
         for name, version in _pins(record).items():
