@@ -37,11 +37,13 @@ def cures(advisor: Advisor, made: Iterable[Suggestion]) -> list[Suggestion]:
     if not advisor.options.conditional:
         return []
     errors = advisor.goal.errors
-    search = advisor.searching("down up", far=True)
+    search = advisor.searching("down up")
     others = {each.changes for each in made}
     found: dict[tuple[Change, ...], Suggestion] = {}
     for hit in advisor.hits:
         if not isinstance(hit.subject, Cause) or (hit.severity == "error") is not errors:
+            continue
+        if not hit.certain and _refused(hit.subject):
             continue
         record = hit.subject.record()
         for suggestion in _recommended(advisor, search, hit, record):
@@ -57,12 +59,22 @@ def cures(advisor: Advisor, made: Iterable[Suggestion]) -> list[Suggestion]:
     return [*found.values()]
 
 
+def _refused(cause: Cause) -> bool:
+    """Tell whether it is about a key of the configuration being there: the first run names that key."""
+    conditions = cause.rule.facts.get("deepspeed-config", {})
+    return any("present" in wanted for wanted in conditions.values())
+
+
 def _recommended(
     advisor: Advisor, search: Search, hit: Hit, record: Mapping[str, Any]
 ) -> Iterator[Suggestion]:
-    """Yield the first change of versions in each direction that an entry recommends and that removes it."""
-    directions = set()
-    for fix in record.get("fixes", ()):
+    """
+    Yield what an entry recommends first, if that is versions.
+
+    Where it would rather have a setting or a script changed, who has the trouble is better off with
+    that (`envcheck explain` tells it) than with a release of another year.
+    """
+    for fix in record.get("fixes", ())[:1]:
         pins = [versions.requirement(text) for text in fix.get("packages", ())]
         if not pins:
             continue
@@ -71,7 +83,4 @@ def _recommended(
             continue
         if advisor.outside(node.environment) == "error":
             continue
-        suggestion = advisor.worded(node)
-        if suggestion.direction not in directions:
-            directions.add(suggestion.direction)
-            yield suggestion
+        yield advisor.worded(node)

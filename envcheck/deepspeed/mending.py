@@ -56,11 +56,12 @@ class Mending(NamedTuple):
         stuck = tuple(
             (each, _MODEL if each.startswith("model/") else _WHY_NOT) for each in sorted(self.stuck)
         )
-        if suggestions:
-            return tuple(map(self._with_settings, suggestions)), (*unresolved, *stuck)
+        told = tuple(map(self._with_settings, suggestions))
+        if not all(each.condition for each in suggestions):
+            return told, (*unresolved, *stuck)
         wrong = unresolved or any(hit.severity == "error" for hit in self.hits)
         if wrong or not self.settings:
-            return (), (*unresolved, *stuck)
+            return told, (*unresolved, *stuck)
         only = Suggestion(
             direction="settings",
             changes=(),
@@ -70,7 +71,7 @@ class Mending(NamedTuple):
             known_good=None,
             command="",
         )
-        return (only,), stuck
+        return (only, *told), stuck
 
     def _with_settings(self, suggestion: Suggestion) -> Suggestion:
         settings = {**self.settings, **dict(suggestion.settings)}
