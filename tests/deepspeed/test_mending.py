@@ -155,3 +155,27 @@ def test_every_suggestion_leaves_no_error(seed: int) -> None:
     for suggestion in report.suggestions:
         after = audit(worlds.changed(of, suggestion), known)
         assert {each.id for each in after.findings if each.severity == "error"} <= stuck
+
+
+SLOW = """
+- id: deepspeed/slow
+  severity: warning
+  packages: ["deepspeed==0.14.2"]
+  deepspeed-config: {zero_optimization.stage: "3"}
+  model: {moe: any}
+  fixes: [{packages: ["deepspeed==0.14.3"]}]
+"""
+
+
+def test_what_helps_under_a_condition_does_not_stand_for_the_settings(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    known = matrix(SLOW, releases="{deepspeed: [0.14.2, 0.14.3]}")
+    config = {**MISSPELT, "zero_optimization": {"stage": 3, "overlap_com": True}}
+    of = environment("deepspeed==0.14.2", deepspeed_config=config)
+
+    first, *others = audit(of, known).suggestions
+
+    assert (first.direction, dict(first.settings), first.condition) == ("settings", RENAMED, "")
+    assert all(each.condition for each in others)
+    assert others
