@@ -33,6 +33,7 @@ def check(
     matrix: Iterable[PathLike] = (),
     deepspeed_config: PathLike | Mapping[str, Any] | None = None,
     model_config: PathLike | Mapping[str, Any] | None = None,
+    hostfile: PathLike | None = None,
     world_size: int | None = None,
     reader: str | None = None,
     keep: Iterable[str] = (),
@@ -55,6 +56,7 @@ def check(
         matrix: Matrix directories on top of the built-in one.
         deepspeed_config: The run's configuration, as a file or as data.
         model_config: The model's config.json, its folder, or the data in it.
+        hostfile: The hostfile of the run.
         world_size: On how many processes the batch is divided.
         reader: transformers | accelerate | deepspeed: who reads the configuration first; `None`: not known.
         keep: Packages that no suggestion may change.
@@ -91,6 +93,7 @@ def check(
         matrix=tuple(os.fspath(each) for each in matrix),
         deepspeed_config=None if isinstance(deepspeed_config, dict) else _text(deepspeed_config),
         model_config=None if isinstance(model_config, dict) else _text(model_config),
+        hostfile=_text(hostfile),
         world_size=None if world_size is None else str(world_size),
         reader=reader,
         keep=tuple(keep),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from envcheck import doubts, known_good, ran
-from envcheck.checks import configuration, experts, known_bad, requirements
+from envcheck.checks import configuration, experts, known_bad, launching, requirements
 from envcheck.checks import environment as environment_check
 from envcheck.known_good import OUTSIDE
 from envcheck.model import SEVERITIES, Finding, Options, Report
@@ -22,13 +22,18 @@ if TYPE_CHECKING:
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, KnownGood, Ran, Suggestion
 
-CHECKS: Final[tuple[Check, ...]] = (
+MENDED: Final[tuple[Check, ...]] = (
     known_bad,
     requirements,
     environment_check,
     configuration,
     experts,
 )
+"""Those of which a change of versions or settings may remove what they find."""
+
+CHECKS: Final[tuple[Check, ...]] = (*MENDED, launching)
+
+_BY_HAND: Final = "the file that it names has to be corrected"
 
 
 def audit(environment: Environment, matrix: Matrix, options: Options = Options()) -> Report:  # noqa: B008
@@ -64,9 +69,13 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
         findings.append(_outside(options, near, reasons))
     findings.sort(key=_order)
     counted = tuple(finding for finding in findings if finding.id not in options.ignore)
-    hits = tuple(hit for _, hit in pairs if hit.id not in options.ignore)
+    hits = tuple(
+        hit for check, hit in pairs if check is not launching and hit.id not in options.ignore
+    )
+    in_files = [hit for check, hit in pairs if check is launching and hit.id not in options.ignore]
     runs = ran.found(environment, matrix) if whole else ()
-    wrong = any(finding.severity != "info" for finding in counted) or (
+    by_hand = {hit.id for hit in in_files}
+    wrong = any(each.severity != "info" and each.id not in by_hand for each in counted) or (
         options.conditional and any(finding.kind == "known-bad" for finding in counted)
     )
     suggestions, unresolved = (
@@ -74,6 +83,8 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
         if wrong
         else ((), ())
     )
+    stuck = (hit.id for hit in in_files if hit.severity == "error")
+    unresolved += tuple((each, _BY_HAND) for each in dict.fromkeys(stuck))
     return Report(
         environment=environment,
         matrix=matrix.about(),
@@ -149,12 +160,12 @@ def _suggest(
     # Most environments need no advice, and so none of its imports.
     from envcheck.suggest import Advisor
 
-    watches = [check.watch(matrix) for check in CHECKS]
+    watches = [check.watch(matrix) for check in MENDED]
     stuck: frozenset[str] = frozenset()
 
     def again(of: Environment, about: Collection[NormalizedName] | None) -> list[Hit]:
         if about is None:
-            found = (hit for check in CHECKS for hit in check.hits(of, matrix))
+            found = (hit for check in MENDED for hit in check.hits(of, matrix))
         else:
             found = (hit for watch in watches for hit in watch(of, about))
         return [

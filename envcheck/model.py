@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
+    from envcheck.launch.hosts_file import Hosts
+
 SEVERITIES: Final = ("info", "warning", "error")
 """In rising order: `SEVERITIES.index` compares two of them."""
 
@@ -107,6 +109,8 @@ class Environment(NamedTuple):
     "transformers | accelerate | deepspeed: who reads that configuration first; `None`: not said."
     world_size: int | None = None
     "Processes that share the batch; `None`: not known."
+    hosts: Hosts | None = None
+    "The hostfile of the run; `None`: none is given."
     model: Mapping[str, Any] | None = None
     "Facts from a model's config.json, as `sources.model_config.facts` names them."
 

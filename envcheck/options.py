@@ -23,6 +23,7 @@ class CheckOptions(NamedTuple):
     matrix: tuple[str, ...] = ()
     deepspeed_config: str | None = None
     model_config: str | None = None
+    hostfile: str | None = None
     world_size: str | None = None
     reader: str | None = None
     keep: tuple[str, ...] = ()
@@ -69,6 +70,9 @@ ABOUT: Final[dict[str, About]] = {
     "matrix": About("A matrix directory on top of the built-in one (repeatable).", "DIR"),
     "deepspeed_config": About("The DeepSpeed configuration of the run.", "FILE"),
     "model_config": About("The model's config.json, or the folder it is in.", "FILE"),
+    "hostfile": About(
+        "The hostfile of the run, judged as the installed DeepSpeed reads it.", "FILE"
+    ),
     "world_size": About("On how many processes (GPUs) the batch is divided.", "N"),
     "reader": About(
         "Who reads the DeepSpeed configuration first, where that can't be seen.",

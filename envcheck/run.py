@@ -12,6 +12,7 @@ from envcheck import sources, versions
 from envcheck.audit import audit
 from envcheck.clean import clean
 from envcheck.errors import SourceError, UsageError
+from envcheck.files import STDIN
 from envcheck.matrix.store import open_matrix
 from envcheck.model import SEVERITIES, Environment, Options, Report
 
@@ -78,6 +79,8 @@ def read(options: CheckOptions, matrix: Matrix) -> Environment:
     given = [name for name in ("python", "path", "from_") if getattr(options, name)]
     if len(given) > 1:
         raise UsageError("only one of --python, --path and --from can be given")
+    if options.hostfile == options.from_ == STDIN:
+        raise UsageError("only one of --from and --hostfile can be standard input")
     if options.python_version is not None and versions.version(options.python_version) is None:
         raise UsageError(
             f"--python-version {clean(options.python_version)}: not a version; give one such as 3.10"
@@ -111,6 +114,10 @@ def with_facts(environment: Environment, options: CheckOptions) -> Environment:
         from envcheck.sources import model_config
 
         facts["model"] = model_config.read(options.model_config)
+    if options.hostfile is not None:
+        from envcheck.launch import hosts_file
+
+        facts["hosts"] = hosts_file.read(options.hostfile)
     if options.world_size is not None:
         if not (options.world_size.isdecimal() and 0 < int(options.world_size[:8]) < 10_000_000):
             raise UsageError(

@@ -51,7 +51,7 @@ HEAVY = {
 OURS = {
     *(".matrix.cache", ".matrix.texts"),  # only in a checkout: a wheel carries its index
     *("", ".audit", ".checks", ".checks.conditions", ".checks.configuration"),
-    *(".checks.environment", ".checks.experts", ".checks.known_bad"),
+    *(".checks.environment", ".checks.experts", ".checks.known_bad", ".checks.launching"),
     *(
         ".checks.requirements",
         ".clean",

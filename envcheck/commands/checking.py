@@ -139,7 +139,9 @@ def add(app: typer.Typer) -> None:
                 False,
                 help="Write the nearest good file beside it, never over anything.",
             ),
-            *of_check(name for name in ABOUT if name not in {"deepspeed_config", "strict"}),
+            *of_check(
+                name for name in ABOUT if name not in {"deepspeed_config", "hostfile", "strict"}
+            ),
         ),
     )
     declare(app, hostfile, (*_hostfile(), *of_check((*ENVIRONMENT, "matrix", "format", "color"))))

@@ -154,10 +154,10 @@ def _finding(finding: Finding, width: int, *, in_full: bool) -> Iterator[Row]:
     versions = ", ".join(
         f"{name} {version or '(not installed)'}" for name, version in finding.packages.items()
     )
-    if versions:
+    facts = "; ".join(filter(None, (versions, *finding.because)))
+    if facts:
         certain = "certain" if finding.certainty == "certain" else "needs verification"
-        because = "".join(f"; {text}" for text in finding.because)
-        yield from wrapped(_INDENT, f"{certain}: {versions}{because}", width)
+        yield from wrapped(_INDENT, f"{certain}: {facts}", width)
     if finding.verify:
         yield from wrapped(_INDENT, f"verify: {finding.verify}", width, style="verify")
     if in_full and finding.why:

@@ -1,0 +1,88 @@
+"""
+What is wrong with the hostfile of the run.
+
+No version of a package mends a file, so nothing here takes part in the search for suggestions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from envcheck import versions
+from envcheck.checks import Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from packaging.utils import NormalizedName
+
+    from envcheck.checks import Recheck
+    from envcheck.launch.notes import Note
+    from envcheck.matrix import Matrix
+    from envcheck.model import Environment, Finding
+
+_DEEPSPEED: Final = versions.normalize("deepspeed")
+_TOLD: Final = 3
+"Findings of one kind."
+
+
+def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:  # noqa: ARG001
+    """
+    Yield what is wrong, if a hostfile is given; no error where it isn't known which DeepSpeed reads it.
+    """
+    if environment.hosts is None:
+        return
+    from collections import Counter
+
+    from envcheck.launch.hostfile_check import examine
+    from envcheck.launch.notes import Release
+    from envcheck.launch.plan import Asked
+
+    package = environment.packages.get(_DEEPSPEED)
+    release = Release(package.version if package else None)
+    notes = examine(environment.hosts, Asked(), release).notes
+    counts = Counter(note.finding.id for note in notes)
+    told: Counter[str] = Counter()
+    for note in notes:
+        found = note.finding
+        told[found.id] += 1
+        if told[found.id] > _TOLD:  # of a file that is no hostfile, every line is wrong
+            continue
+        more = counts[found.id] - _TOLD
+        if told[found.id] == _TOLD and more > 0:
+            found = found._replace(because=(*found.because, f"and {more} more of this kind"))
+        if release.known is None and found.severity != "info":
+            reads = f"Which DeepSpeed reads it? That is how {release} does."
+            found = found._replace(
+                severity="warning",
+                certainty="needs-verification",
+                verify=" ".join(filter(None, (found.verify, reads))),
+            )
+        certain = found.certainty == "certain"
+        names = tuple(found.packages)
+        yield Hit(found.id, found.severity, certain, names, note._replace(finding=found))
+
+
+def watch(matrix: Matrix) -> Recheck:  # noqa: ARG001
+    """
+    Prepare to look again: at nothing.
+    """
+
+    def again(
+        environment: Environment,  # noqa: ARG001
+        about: Collection[NormalizedName],  # noqa: ARG001
+    ) -> Iterator[Hit]:
+        return iter(())
+
+    return again
+
+
+def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # noqa: ARG001
+    """
+    Return the finding of a note, with what to write instead.
+    """
+    from envcheck.clean import clip
+
+    note = cast("Note", hit.subject)
+    lines = (f"write: {clip(line)}" for line in note.instead.splitlines())
+    return note.finding._replace(because=(*note.finding.because, *lines))

@@ -1,0 +1,129 @@
+"""
+Hostfiles as bytes, and `envcheck check --hostfile` from options to exit code.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from builders import write
+from commands import envcheck
+
+import envcheck as package
+from envcheck.launch import hosts_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIST = "torch==2.1.2\ndeepspeed==0.14.0\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """
+    Return a folder with a list of packages and some hostfiles.
+    """
+    write(tmp_path / "list.txt", LIST)
+    write(tmp_path / "sound", "a slots=8\nb slots=8\n")
+    write(tmp_path / "bad", "a slots=8\nb slots = 8\n")
+    write(tmp_path / "big", b"\0" * (1024 * 1024 + 1))
+    return tmp_path
+
+
+def test_the_environment_file_beside_it_belongs_to_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "hosts", "a slots=8\n")
+    assert hosts_file.read(str(path)) == hosts_file.Hosts(str(path), b"a slots=8\n")
+
+    beside = write(tmp_path / ".deepspeed_env", "A=1\n")
+    read = hosts_file.read(str(path))
+    assert (read.environment_path, read.environment) == (str(beside), b"A=1\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "ids"),
+    [
+        pytest.param("sound", 0, [], id="sound"),
+        pytest.param("bad", 1, ["hostfile/bad-entry"], id="a bad line"),
+        pytest.param("nowhere", 1, ["hostfile/missing"], id="not there"),
+        pytest.param(".", 1, ["hostfile/missing"], id="a folder"),
+    ],
+)
+def test_a_check_has_findings_of_the_hostfile_like_any_other(
+    name: str, code: int, ids: list[str], folder: Path
+) -> None:
+    options = ("--from", "list.txt", "--hostfile", name)
+
+    done = envcheck("check", *options, "--format", "json", cwd=folder)
+    shown = envcheck(*options, cwd=folder)
+
+    report = json.loads(done.stdout)
+    assert (done.returncode, shown.returncode) == (code, code)
+    assert [each["id"] for each in report["findings"] if each["severity"] == "error"] == ids
+    assert all(f"         {each}\n" in shown.stdout for each in ids)
+
+
+def test_both_commands_say_the_same_of_a_file(folder: Path) -> None:
+    write(folder / "many", "a slots=8\nb slots=0\n10.0.0.1:22 slots=4\nc slots=2 x\n")
+    options = ("--from", "list.txt", "--format", "json")
+
+    alone = json.loads(envcheck("hostfile", "many", *options, cwd=folder).stdout)
+    whole = json.loads(envcheck("check", "--hostfile", "many", *options, cwd=folder).stdout)
+
+    told = {(each["id"], each["severity"]) for each in alone["findings"]}
+    assert told
+    assert told == {
+        (each["id"], each["severity"])
+        for each in whole["findings"]
+        if each["id"].startswith("hostfile/")
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        pytest.param(["--hostfile", "big"], 3, "larger than 1 MiB", id="too large"),
+        pytest.param(["--hostfile", "x" * 5000], 3, "cannot read the hostfile", id="a long name"),
+        pytest.param(["--from", "-", "--hostfile", "-"], 2, "only one of --from", id="both"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_one_line(
+    arguments: list[str], code: int, said: str, folder: Path
+) -> None:
+    if "--from" not in arguments:
+        arguments = ["--from", "list.txt", *arguments]
+
+    done = envcheck(*arguments, cwd=folder, stdin=LIST)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        pytest.param("a slots=8\nb slots=8\n", 0, "", id="sound"),
+        pytest.param("a slots = 8\n", 1, "hostfile/bad-entry", id="a bad line"),
+        pytest.param("#" * (1024 * 1024 + 1), 3, "larger than 1 MiB", id="too large"),
+    ],
+)
+def test_standard_input_may_be_the_hostfile(text: str, code: int, said: str, folder: Path) -> None:
+    done = envcheck("--from", "list.txt", "--hostfile", "-", stdin=text, cwd=folder)
+
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+
+
+def test_python_can_ask_the_same(folder: Path) -> None:
+    report = package.check(packages={"deepspeed": "0.14.0"}, hostfile=folder / "bad")
+
+    assert "hostfile/bad-entry" in [each.id for each in report.findings]
+
+
+def test_a_check_of_settings_takes_no_hostfile(folder: Path) -> None:
+    done = envcheck("config", "x.json", "--hostfile", "sound", cwd=folder)
+
+    assert done.returncode == 2
+    assert "--hostfile" in done.stderr
