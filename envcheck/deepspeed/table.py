@@ -6,18 +6,15 @@ After a change: `python -m envcheck.deepspeed.table`.
 
 from __future__ import annotations
 
-import json
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from envcheck.deepspeed.grammar import TABLE as COMPILED
-from envcheck.errors import MatrixError
-from envcheck.matrix import strict_yaml
+from envcheck.matrix import table
 from envcheck.matrix.kinds import (
     FLAG,
     VERSION,
     Kind,
-    Problems,
     list_of,
     mapping_of,
     matching,
@@ -26,9 +23,6 @@ from envcheck.matrix.kinds import (
     text,
     word,
 )
-
-if TYPE_CHECKING:
-    from envcheck.matrix.texts import Problem
 
 _NUMBER = matching(r"-?\d+(\.\d+)?", "a number")
 _PATH = matching(r"|[A-Za-z0-9_*]+(\.[A-Za-z0-9_*]+)*", "a dotted path")
@@ -66,6 +60,8 @@ SECTION: Final = record(
 TABLE: Final[Kind] = list_of(SECTION)
 """The whole of `keys.yaml`."""
 
+SOURCE: Final = os.path.join(os.path.dirname(COMPILED), "keys.yaml")
+
 
 def read(content: str, path: str) -> list[dict[str, Any]]:
     """
@@ -74,15 +70,7 @@ def read(content: str, path: str) -> list[dict[str, Any]]:
     Raises:
         MatrixError: Something in it is wrong; every problem is listed.
     """
-    problems: list[Problem] = []
-    node = strict_yaml.parse(content, path, problems)
-    data: list[dict[str, Any]] = [] if node is None else TABLE.read(node, Problems(path, problems))
-    if problems:
-        raise MatrixError(tuple(str(problem) for problem in sorted(problems)))
-    return data
-
-
-SOURCE: Final = os.path.join(os.path.dirname(COMPILED), "keys.yaml")
+    return table.read(TABLE, content, path)
 
 
 def compiled() -> str:
@@ -92,10 +80,7 @@ def compiled() -> str:
     Raises:
         MatrixError: Something in `keys.yaml` is wrong.
     """
-    with open(SOURCE, encoding="utf-8") as file:
-        sections = read(file.read(), SOURCE)
-    lines = (json.dumps(section, separators=(",", ":")) for section in sections)
-    return "[\n" + ",\n".join(lines) + "\n]\n"
+    return table.compiled(TABLE, SOURCE)
 
 
 if __name__ == "__main__":

@@ -6,25 +6,19 @@ After a change: `python -m envcheck.experts.table`.
 
 from __future__ import annotations
 
-import json
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from envcheck.errors import MatrixError
 from envcheck.experts.blocks import TABLE as COMPILED
-from envcheck.matrix import strict_yaml
+from envcheck.matrix import table
 from envcheck.matrix.kinds import (
     VERSION,
     Kind,
-    Problems,
     list_of,
     matching,
     record,
     word,
 )
-
-if TYPE_CHECKING:
-    from envcheck.matrix.texts import Problem
 
 RUNS: Final = ("skipped", "all", "fused")
 """What a block does with experts that get no tokens."""
@@ -58,12 +52,7 @@ def read(content: str, path: str) -> list[dict[str, Any]]:
     Raises:
         MatrixError: Something in it is wrong; every problem is listed.
     """
-    problems: list[Problem] = []
-    node = strict_yaml.parse(content, path, problems)
-    data: list[dict[str, Any]] = [] if node is None else TABLE.read(node, Problems(path, problems))
-    if problems:
-        raise MatrixError(tuple(str(problem) for problem in sorted(problems)))
-    return data
+    return table.read(TABLE, content, path)
 
 
 def compiled() -> str:
@@ -73,10 +62,7 @@ def compiled() -> str:
     Raises:
         MatrixError: Something in `models.yaml` is wrong.
     """
-    with open(SOURCE, encoding="utf-8") as file:
-        models = read(file.read(), SOURCE)
-    lines = (json.dumps(model, separators=(",", ":")) for model in models)
-    return "[\n" + ",\n".join(lines) + "\n]\n"
+    return table.compiled(TABLE, SOURCE)
 
 
 if __name__ == "__main__":
