@@ -133,6 +133,19 @@ class Installer:
                 text = file.read().decode("utf-8", "replace")
             raise self._judged(text, ended)
 
+    def _version(self, command: Sequence[str], scratch: str) -> str:
+        """Return name and version as the installer says them; empty if it says nothing."""
+        output = os.path.join(scratch, "version.txt")
+        self._supervisor.run(
+            command,
+            environ=self._variables(scratch),
+            folder=scratch,
+            log=os.path.join(scratch, "install.log"),
+            output=output,
+            limits=Limits(60),
+        )
+        return " ".join(read_text(output).split()[:2])
+
     def _variables(self, scratch: str) -> dict[str, str]:
         return {
             **indexes.inherited(self._environ),

@@ -20,7 +20,6 @@ from envcheck.trials.installer import (
     read_text,
     write_lines,
 )
-from envcheck.trials.process import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,16 +52,7 @@ class Pip(Installer):
             with suppress(RefusedError, UnreachableError):  # the one that came with Python will do
                 self._run(self._command("install", "--upgrade", "pip"), scratch)
             write_lines(ready, ())
-        output = os.path.join(scratch, "pip.txt")
-        self._supervisor.run(
-            [self._pip, "-m", "pip", "--version"],
-            environ=self._variables(scratch),
-            folder=scratch,
-            log=os.path.join(scratch, "install.log"),
-            output=output,
-            limits=Limits(60),
-        )
-        self.name = " ".join(read_text(output).split()[:2]) or "pip"
+        self.name = self._version([self._pip, "-m", "pip", "--version"], scratch) or "pip"
 
     def resolve(self, wanted: Wanted, scratch: str) -> list[str]:  # noqa: D102
         asked, found = os.path.join(scratch, "asked.txt"), os.path.join(scratch, "found.json")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from envcheck.trials import indexes
 from envcheck.trials.installer import Installer, read_text, write_lines
-from envcheck.trials.process import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,16 +28,7 @@ class Uv(Installer):
         self._uv = uv
 
     def prepare(self, scratch: str) -> None:  # noqa: D102 - as in the class above
-        output = os.path.join(scratch, "uv.txt")
-        self._supervisor.run(
-            [self._uv, "--version"],
-            environ=self._variables(scratch),
-            folder=scratch,
-            log=os.path.join(scratch, "install.log"),
-            output=output,
-            limits=Limits(60),
-        )
-        self.name = " ".join(read_text(output).split()[:2]) or "uv"
+        self.name = self._version([self._uv, "--version"], scratch) or "uv"
 
     def resolve(self, wanted: Wanted, scratch: str) -> list[str]:  # noqa: D102
         asked, found = os.path.join(scratch, "asked.txt"), os.path.join(scratch, "found.txt")
