@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ def imports(work: Work) -> dict[str, Any]:
                 _ = (module.LoraConfig, module.PeftModel, module.get_peft_model)
         except BaseException as error:  # noqa: BLE001, PERF203 - whatever a package does when it is imported
             traceback.print_exc()
+            _forget_halves()
             work.failed[package] = lines.of(error)
             reasons.append(lines.reason(error))
         else:
@@ -49,6 +51,20 @@ def imports(work: Work) -> dict[str, Any]:
     about.update(work.failed)
     line = next(line for line, reason in zip(work.failed.values(), reasons) if not reason)
     return {"about": about, "outcome": "failed", "line": line, "go-on": True}
+
+
+def _forget_halves() -> None:
+    """
+    Forget the modules that a failed import left of a package that isn't there itself.
+
+    Python takes out a package that failed, and leaves in what it had imported of itself: a second import can
+    then go well, and give a package of which parts are missing.
+    """
+    for name in sorted(sys.modules):
+        parent = name.rpartition(".")[0]
+        # An ancestor comes before its descendants, so that they go with it.
+        if parent and parent not in sys.modules:
+            del sys.modules[name]
 
 
 def arguments(work: Work) -> None:
