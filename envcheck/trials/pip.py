@@ -98,8 +98,8 @@ class Pip(Installer):
             )
         if wanted.newer:
             raise SourceError(
-                f"{', '.join(sorted(wanted.newer))}: newer than {wanted.day}, and only uv can see them as "
-                "of another day: install uv, or give --date"
+                f"{', '.join(sorted(wanted.newer))}: newer than {wanted.day}, and only uv can keep all "
+                "else as of that day: install uv, or give --date"
             )
         after = dt.date.fromisoformat(wanted.day) + dt.timedelta(days=1)
         return ["--uploaded-prior-to", f"{after.isoformat()}T00:00:00Z"]

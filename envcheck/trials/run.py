@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import time
+import zlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -97,8 +98,11 @@ def log_path(place: Place, record: Record) -> str:
     """
     Return where the log of a trial that didn't go well is kept.
     """
-    words = " ".join((*record.asked, f"python{record.python}", record.resolved))
-    return os.path.join(place.path("logs"), re.sub(r"[^\w.+-]+", "_", words)[:150] + ".log")
+    words = " ".join((*record.asked, *record.base, f"python{record.python}", record.resolved))
+    # A name has an end: of two sets that begin alike, each has its own.
+    name = re.sub(r"[^\w.+-]+", "_", words)[:100]
+    path = f"{name}-{zlib.crc32(words.encode()):08x}.log"
+    return os.path.join(place.path("logs"), path)
 
 
 class _Trial:
