@@ -47,7 +47,8 @@ MUST, SHOULD, MAY = 2, 1, 0
 _MOST_NODES: Final = 400
 _PATIENCE: Final = 60
 _LESS_PATIENCE: Final = 15
-"""Nodes looked at for something better once all that must go is gone, or if nothing must."""
+_LEAST_PATIENCE: Final = 3
+"""How far errors, warnings, and what single entries recommend (of which there are many) are pursued."""
 
 _SPARED: Final = 1.0
 """What it costs to let stay what should go."""
@@ -74,6 +75,13 @@ class Goal(NamedTuple):
     "Whether the goal is errors; else it is warnings."
     bold: bool = False
     "Whether new warnings may come in."
+
+    @property
+    def patience(self) -> int:
+        """
+        How many nodes are looked at for something better once all that must go is gone.
+        """
+        return _LEAST_PATIENCE if self.bold else _PATIENCE if self.errors else _LESS_PATIENCE
 
     def level(self, hit: Hit, moved: Container[NormalizedName]) -> int:
         """
@@ -181,7 +189,7 @@ class Search:
         pushed = visited = 0
         seen: set[object] = set()
         best, value = start, (len(start.hits) + 1, 0, 0.0)
-        patience = _PATIENCE if goal.errors else _LESS_PATIENCE
+        patience = goal.patience
         while queue and patience and visited < _MOST_NODES:
             node = heapq.heappop(queue)[2]
             if node.unseen:
@@ -285,10 +293,11 @@ class Search:
         for name in dict.fromkeys(limit.package for limit in limits):
             now = picks.get(name, 0)
             paid = 0.0
+            fits = self._judging(merged[name])
             for number, choice in self._choices_of(name).since(now):
                 if number == now:
                     paid = choice.price
-                if all(self._fits(limit, number, choice.package) for limit in merged[name]):
+                if fits(number, choice.package):
                     break
             else:
                 return None
@@ -310,12 +319,19 @@ class Search:
             self._choices[name] = Choices(self._scope, name)
         return self._choices[name]
 
-    def _fits(self, limit: Limit, number: int, package: Package | None) -> bool:
-        """Tell whether a package's choice of that number is within a limit."""
-        known = self._fitting.setdefault(limit, {})
-        if number not in known:
-            known[number] = self._judge(limit, package)
-        return known[number]
+    def _judging(self, limits: Iterable[Limit]) -> Callable[[int, Package | None], bool]:
+        """Return what tells whether a package's choice of some number is within all of its limits."""
+        judged = [(limit, self._fitting.setdefault(limit, {})) for limit in limits]
+
+        def fits(number: int, package: Package | None) -> bool:
+            for limit, known in judged:
+                if number not in known:
+                    known[number] = self._judge(limit, package)
+                if not known[number]:
+                    return False
+            return True
+
+        return fits
 
     def _judge(self, limit: Limit, package: Package | None) -> bool:
         kind = limit.kind
@@ -403,7 +419,7 @@ def _left(node: Node, goal: Goal) -> float:
     taken: set[NormalizedName] = set()
     left = 0.0
     for hit in node.hits:
-        if hit.id in node.spared or not taken.isdisjoint(hit.packages):
+        if hit.severity == "info" or hit.id in node.spared or not taken.isdisjoint(hit.packages):
             continue
         if goal.level(hit, node.picks):
             taken.update(hit.packages)

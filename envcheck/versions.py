@@ -15,8 +15,10 @@ and pre-releases of the version that `<` itself names: so do the later ones, and
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from operator import eq, ge, gt, le, lt, ne
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from packaging.version import InvalidVersion, Version
 
@@ -136,7 +138,10 @@ def contains(specifier: str, installed: Version) -> bool:
 def _contains(specifier: str, installed: Version) -> bool:
     clauses, release = _plain(specifier), _final_release(installed)
     if clauses is not None and release is not None:
-        return all(_compare(operator, release, operand) for operator, operand in clauses)
+        for compare, operand in clauses:  # noqa: SIM110 - asked thousands of times
+            if not compare(release, operand):
+                return False
+        return True
     return all(_holds(operator, operand, installed) for operator, operand in _clauses(specifier))
 
 
@@ -160,8 +165,20 @@ def marker_holds(marker: str, python: str | None, platform: str | None) -> bool 
     return holds(marker, python, platform)
 
 
+_MOST_DIGITS: Final = 40  # numbers without end are left to `packaging`, and to its limits
+_PlainClause = tuple[Callable[[Any, Any], bool], tuple[int, ...]]
+_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    ">=": ge,
+    "<=": le,
+    "==": eq,
+    "!=": ne,
+    ">": gt,
+    "<": lt,
+}
+
+
 @cache
-def _plain(specifier: str) -> tuple[tuple[str, tuple[int, ...]], ...] | None:
+def _plain(specifier: str) -> tuple[_PlainClause, ...] | None:
     """
     Split a specifier of nothing but comparisons with plain numbers; `None`: it is another one.
 
@@ -170,20 +187,23 @@ def _plain(specifier: str) -> tuple[tuple[str, tuple[int, ...]], ...] | None:
     clauses = []
     for part in specifier.split(",") if specifier else ():
         length = 2 if part[1:2] == "=" else 1
-        operator, numbers = part[:length], _numbers(part[length:])
-        if numbers is None or operator not in {">=", "<=", "==", "!=", ">", "<"}:
+        compare, numbers = _COMPARISONS.get(part[:length]), _numbers(part[length:])
+        if numbers is None or compare is None:
             return None
-        clauses.append((operator, numbers))
+        clauses.append((compare, numbers))
     return tuple(clauses)
 
 
 @cache
 def _numbers(text: str) -> tuple[int, ...] | None:
     """Return `1.2.0` as (1, 2): zeros at the end are no part of a version; `None`: it isn't plain."""
-    parts = text.split(".")
-    if not all(part.isdecimal() and part.isascii() and len(part) < 10 for part in parts):
+    digits = text.replace(".", "")
+    if not (digits.isdecimal() and digits.isascii()) or len(digits) > _MOST_DIGITS:
         return None
-    return _stripped(tuple(map(int, parts)))
+    try:
+        return _stripped(tuple(map(int, text.split("."))))
+    except ValueError:  # a part is empty
+        return None
 
 
 def _stripped(release: tuple[int, ...]) -> tuple[int, ...]:
@@ -198,18 +218,6 @@ def _final_release(of: Version) -> tuple[int, ...] | None:
     if of.epoch or of.pre or of.dev is not None or of.post is not None:
         return None
     return _stripped(of.release)
-
-
-def _compare(operator: str, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    if operator == ">=":
-        return one >= other
-    if operator == "<":
-        return one < other
-    if operator == "==":
-        return one == other
-    if operator == "<=":
-        return one <= other
-    return one > other if operator == ">" else one != other
 
 
 _Clause = tuple[str, Any]
