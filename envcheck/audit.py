@@ -7,7 +7,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from envcheck import doubts, known_good, ran
-from envcheck.checks import configuration, experts, known_bad, launching, requirements
+from envcheck.checks import (
+    configuration,
+    experts,
+    known_bad,
+    launching,
+    requirements,
+    unknown_release,
+)
 from envcheck.checks import environment as environment_check
 from envcheck.known_good import OUTSIDE
 from envcheck.model import SEVERITIES, Finding, Options, Report
@@ -31,7 +38,9 @@ MENDED: Final[tuple[Check, ...]] = (
 )
 """Those of which a change of versions or settings may remove what they find."""
 
-CHECKS: Final[tuple[Check, ...]] = (*MENDED, launching)
+CHECKS: Final[tuple[Check, ...]] = (*MENDED, launching, unknown_release)
+
+_READERS: Final = frozenset({"transformers", "accelerate", "deepspeed"})
 
 _BY_HAND: Final = "the file that it names has to be corrected"
 
@@ -69,11 +78,14 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
         findings.append(_outside(options, near, reasons))
     findings.sort(key=_order)
     counted = tuple(finding for finding in findings if finding.id not in options.ignore)
-    hits = tuple(
-        hit for check, hit in pairs if check is not launching and hit.id not in options.ignore
-    )
+    hits = tuple(hit for check, hit in pairs if check in MENDED and hit.id not in options.ignore)
     in_files = [hit for check, hit in pairs if check is launching and hit.id not in options.ignore]
-    runs = ran.found(environment, matrix) if whole else ()
+    unheard = frozenset(
+        name for each in counted if each.id == unknown_release.ID for name in each.packages
+    )
+    if unheard and near is not None:
+        near = near._replace(exact=False)  # no set pins them, so none can vouch for them
+    runs = ran.found(environment, matrix, unheard) if whole else ()
     by_hand = {hit.id for hit in in_files}
     wrong = any(each.severity != "info" and each.id not in by_hand for each in counted) or (
         options.conditional and any(finding.kind == "known-bad" for finding in counted)
@@ -101,9 +113,11 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
 
 def about_settings(hit: Hit) -> bool:
     """
-    Tell whether the DeepSpeed configuration takes part in a hit.
+    Tell whether the DeepSpeed configuration takes part in a hit, or who reads it.
     """
     subject = hit.subject
+    if isinstance(subject, unknown_release.Unknown):
+        return any(name in _READERS for name in hit.packages)
     return isinstance(subject, configuration.Fault) or (
         isinstance(subject, known_bad.Cause) and "deepspeed-config" in subject.rule.facts
     )

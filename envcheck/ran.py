@@ -25,9 +25,14 @@ _TRAINING: Final = ("train", "peft", "trl", "deepspeed-", "moe-split")
 """How the stages begin in which a model is trained."""
 
 
-def found(environment: Environment, matrix: Matrix) -> tuple[Ran, ...]:
+def found(
+    environment: Environment, matrix: Matrix, unheard: frozenset[NormalizedName] = frozenset()
+) -> tuple[Ran, ...]:
     """
     Return the runs of versions that are installed: those that vouch for all, those that broke, others.
+
+    Args:
+        unheard: Packages in releases that nobody knows: a run without them doesn't vouch for all.
     """
     installed: Mapping[Any, str] = {
         name: str(versions.public(package.version))
@@ -42,7 +47,8 @@ def found(environment: Environment, matrix: Matrix) -> tuple[Ran, ...]:
             if all(installed.get(other) == wanted for other, wanted in others):
                 if head[0] not in heads:
                     heads[head[0]] = layer.read(head)
-                runs.append(_run(environment, installed, heads[head[0]], layer.read(place)))
+                run = _run(environment, installed, heads[head[0]], layer.read(place), unheard)
+                runs.append(run)
     return tuple(sorted(runs, key=_order))
 
 
@@ -62,6 +68,7 @@ def _run(
     installed: Mapping[NormalizedName, str],
     head: Mapping[str, Any],
     cell: Mapping[str, Any],
+    unheard: frozenset[NormalizedName],
 ) -> Ran:
     said = {**head, **cell}
     names = [versions.requirement(text).name for text in cell["packages"]]
@@ -77,10 +84,12 @@ def _run(
         python=said["python"],
         platform=said["platform"],
     )
-    return run._replace(exact=trained(run) and _is_all(environment, said))
+    return run._replace(exact=trained(run) and _is_all(environment, said, unheard))
 
 
-def _is_all(environment: Environment, said: Mapping[str, Any]) -> bool:
+def _is_all(
+    environment: Environment, said: Mapping[str, Any], unheard: frozenset[NormalizedName]
+) -> bool:
     """Tell whether everything that makes up the environment was there, in these versions."""
     texts = [*said["packages"], *said.get("with", ())]
     named = {versions.requirement(text).name for text in texts}
@@ -88,8 +97,9 @@ def _is_all(environment: Environment, said: Mapping[str, Any]) -> bool:
         return False
     if environment.python is None or _minor(environment.python) != _minor(said["python"]):
         return False
-    pins = map(versions.requirement, (*texts, *said.get("environment", ()), *said.get("also", ())))
-    return all(
+    texts += [*said.get("environment", ()), *said.get("also", ())]
+    pins = [versions.requirement(text) for text in texts]
+    return unheard <= {pin.name for pin in pins} and all(
         versions.satisfies(environment.packages[pin.name].version, _public(pin.specifier))
         for pin in pins
         if pin.name in environment.packages

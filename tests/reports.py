@@ -157,6 +157,27 @@ UNKNOWN = Report(
     suggestions=(),
     unresolved=(("torch/bad", "no releases of torch are known"),),
 )
+NEWER = Report(
+    environment=environment({"torch": "2.99.0", "transformers": "5.99.0", "peft": "0.17.2"}),
+    matrix=MATRIX,
+    verdict="unknown",
+    project=None,
+    known_good=KnownGood("moe-llava@2024-02-15", exact=False, differs=()),
+    findings=(
+        NOTE,
+        Finding(
+            id="environment/unknown-release",
+            kind="environment",
+            severity="info",
+            certainty="needs-verification",
+            packages={name("torch"): "2.99.0", name("transformers"): "5.99.0"},
+            title="Newer than this matrix (2026-11-24): torch 2.99.0, transformers 5.99.0",
+            why="That nothing is known against them means nothing: they are not known.",
+            verify="Look for reports about them, or whether a newer envcheck or matrix knows them.",
+        ),
+    ),
+    suggestions=(),
+)
 HOSTILE_REPORT = Report(
     environment=environment({"torch": "2.0.1"}, origin=HOSTILE, untracked={name(HOSTILE): HOSTILE}),
     matrix={**MATRIX, "sources": ["built-in", HOSTILE]},
@@ -190,5 +211,6 @@ ALL = {
     "known-bad": KNOWN_BAD,
     "known-good": KNOWN_GOOD,
     "unknown": UNKNOWN,
+    "newer": NEWER,
     "hostile": HOSTILE_REPORT,
 }

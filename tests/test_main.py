@@ -54,6 +54,7 @@ OURS = {
     *(".checks.environment", ".checks.experts", ".checks.known_bad", ".checks.launching"),
     *(
         ".checks.requirements",
+        ".checks.unknown_release",
         ".clean",
         ".doubts",
         ".errors",

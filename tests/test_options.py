@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import typer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envcheck import run
@@ -89,6 +89,7 @@ def _words(name: str) -> st.SearchStrategy[list[str]]:
     )
 
 
+@settings(deadline=None)  # the first call imports typer
 @given(st.lists(st.sampled_from(sorted(ABOUT)).flatmap(_words), max_size=5))
 def test_the_quick_parser_and_typer_agree(chosen: list[list[str]]) -> None:
     arguments = ["check", *(word for words in chosen for word in words)]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 WITH = {"with": ["torch==2.13.0+cpu"], "environment": ["numpy==1.26.4"]}
 PAIR = ("accelerate==0.21.0", "transformers==4.37.2")
 OLD = cell("accelerate==0.20.3", "transformers==4.37.2", failed={"arguments": "ImportError: x"})
-KNOWN = releases("2.13.0", "2.12.0")
+KNOWN = releases("0.4.0", "0.15.1", "0.15.2", "0.20.3", "0.21.0", "1.0", "1.26.4")
+KNOWN += releases("2.0", "2.0.1", "2.12.0", "2.13.0", "4.37.1", "4.37.2", "5.0")
 
 
 def known(*cells: Mapping[str, Any], **changes: Any) -> Matrix:

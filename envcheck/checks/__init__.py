@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from envcheck.checks.configuration import Fault
     from envcheck.checks.known_bad import Cause
     from envcheck.checks.requirements import Breach
+    from envcheck.checks.unknown_release import Unknown
     from envcheck.launch.notes import Note
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Finding, Oddity
@@ -32,7 +33,7 @@ class Hit(NamedTuple):
     certain: bool
     packages: tuple[NormalizedName, ...]
     "Every package that takes part in it; empty for a hit about the environment as a whole."
-    subject: Cause | Breach | Oddity | Fault | Note
+    subject: Cause | Breach | Oddity | Fault | Note | Unknown
     "What the check needs to put it into words, and a search to remove it."
 
 

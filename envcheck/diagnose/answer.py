@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck import versions
+from envcheck.checks.unknown_release import ID as UNKNOWN_RELEASE
 from envcheck.model import SEVERITIES
 
 if TYPE_CHECKING:
@@ -93,10 +94,12 @@ def answer(
         entries: Its entries, by id.
         origin: What was read, as the user knows it.
         environment: Where it was written, as far as that is known.
-        remarks: What there is to say about that.
+        remarks: What there is to say about that beside what the check does.
         report: What a check of it finds.
     """
     findings = {each.id: each for each in report.findings} if report else {}
+    if UNKNOWN_RELEASE in findings:
+        remarks = (*remarks, f"{findings[UNKNOWN_RELEASE].title}.")
     found = [
         _explanation(
             record,

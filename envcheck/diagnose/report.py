@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from envcheck.clean import clip, visible
-from envcheck.formats.text import WIDTH, wrapped
+from envcheck.formats.text import WIDTH, matrix, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,7 @@ def rows(answer: Answer, *, width: int = WIDTH) -> Iterator[Row]:
     yield (("Checked  ", "label"), (visible(answer.origin), "strong"))
     yield from wrapped(_INDENT, _read(answer), width)
     yield from wrapped("Against  ", _against(answer), width, head_style="label")
+    yield from wrapped("Matrix   ", matrix(answer.matrix), width, head_style="label")
     for remark in answer.remarks:
         yield from wrapped(_INDENT, remark, width, style="verify")
     for proof in said.proofs:

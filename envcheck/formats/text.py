@@ -7,13 +7,14 @@ them, the same on every machine. The first row names what was checked, the last 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from envcheck.checks.unknown_release import ID as UNKNOWN_RELEASE
 from envcheck.clean import clean, visible
 from envcheck.ran import trained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from envcheck.model import Finding, Ran, Report, Suggestion
 
@@ -69,17 +70,21 @@ def rows(
         return
     yield (("Checked  ", "label"), (visible(report.environment.origin), "strong"))
     yield from wrapped(_INDENT, _checked(report), width)
-    yield from wrapped("Matrix   ", _matrix(report), width, head_style="label")
+    yield from wrapped("Matrix   ", matrix(report.matrix), width, head_style="label")
     if report.project:
         yield from wrapped("Project  ", report.project, width, head_style="label")
     for text in _ran(report.ran, in_full=verbose):
         yield from wrapped("Ran      ", text, width, head_style="label")
+    unheard = next((each for each in report.findings if each.id == UNKNOWN_RELEASE), None)
+    if unheard is not None:
+        yield from wrapped("Unknown  ", unheard.title, width, head_style="unknown")
     notes = [] if verbose else [each for each in report.findings if each.severity == "info"]
     for finding in report.findings:
         if finding in notes:
             continue
         yield ()
         yield from _finding(finding, width, in_full=verbose or finding.severity == "error")
+    notes = [each for each in notes if each is not unheard]
     if notes:
         open_ = sum(1 for each in notes if each.certainty != "certain")
         depend = f", {open_} of them if facts that weren't given say so" if open_ else ""
@@ -112,8 +117,10 @@ def _checked(report: Report) -> str:
     return ", ".join(facts)
 
 
-def _matrix(report: Report) -> str:
-    about = report.matrix
+def matrix(about: Mapping[str, Any]) -> str:
+    """
+    Say which matrix was asked: its date, and what is in it.
+    """
     sources = "" if len(about["sources"]) == 1 else f" ({', '.join(about['sources'])})"
     runs = f", {about['trials']} trials" if about.get("trials") else ""
     return f"{about['date']}, {about['entries']} entries, {about['sets']} known-good sets{runs}{sources}"
@@ -241,6 +248,11 @@ def _verdict(report: Report) -> Row:
     if silent:
         counts[0] += f" ({silent} silent)"
     text = ", ".join(counts) or "nothing known to fail"
+    unheard = next((each for each in report.findings if each.id == UNKNOWN_RELEASE), None)
+    if unheard is not None:
+        count = len(unheard.packages)
+        text += ", but " if report.verdict == "unknown" else "; "
+        text += f"{count} release{'s are' if count > 1 else ' is'} unknown to this matrix"
     near = report.known_good
     vouching = next((run for run in report.ran if run.exact), None)
     if report.verdict == "known-good" and near and near.exact:

@@ -72,6 +72,7 @@ class Matrix:
         self._rules: dict[NormalizedName, list[tuple[Index, Rule]]] = {}
         self._pins: dict[NormalizedName, list[tuple[str, list[tuple[int, int]]]]] = {}
         self._cells: dict[NormalizedName, list[tuple[Index, Mapping[str, Any]]]] = {}
+        self._lists: dict[NormalizedName, list[str]] = {}
         self._releases: dict[NormalizedName, list[Release]] = {}
         self._requires: dict[tuple[NormalizedName, Version], tuple[str, ...] | None] = {}
 
@@ -99,8 +100,10 @@ class Matrix:
     def _load(self, name: NormalizedName) -> None:
         rules = self._rules[name] = []
         pins = self._pins[name] = []
+        lists = self._lists[name] = []
         for number, layer in enumerate(self.layers):
-            found, sets, cells = layer.block(name)
+            found, sets, cells, known = layer.block(name)
+            lists += [known] if known else []
             if cells:
                 self._cells.setdefault(name, []).append((layer, cells))
             rules += [(layer, rule) for rule in found if rule.id not in self._hidden[number]]
@@ -123,6 +126,14 @@ class Matrix:
         if name not in self._pins:
             self._load(name)
         return self._pins[name]
+
+    def lists(self, name: NormalizedName) -> list[str]:
+        """
+        Return a package's known releases as texts, a space before and after each version.
+        """
+        if name not in self._lists:
+            self._load(name)
+        return self._lists[name]
 
     def cells(
         self, name: NormalizedName, version: str

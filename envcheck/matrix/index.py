@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from envcheck.matrix.load import Content
 
-FORMAT = 6
+FORMAT = 7
 """Raised whenever the layout changes: an index of another format is never read."""
 
 _FIRST = 16
@@ -76,7 +76,7 @@ def build(content: Content) -> bytes:
     blocks: dict[str, dict[str, Any]] = {}
 
     def block(name: str) -> dict[str, Any]:
-        return blocks.setdefault(name, {"rules": [], "pins": {}, "cells": {}})
+        return blocks.setdefault(name, {"rules": [], "pins": {}, "cells": {}, "known": ""})
 
     ids: dict[str, Place] = {}
     for identifier, entry in sorted(content.entries.items()):
@@ -114,12 +114,15 @@ def build(content: Content) -> bytes:
             if pins:
                 (package, version), *others = pins
                 block(package)["cells"].setdefault(version, []).append([others, [head, at]])
+    for of, listed in content.releases.items():
+        if listed:
+            block(of)["known"] = f" {' '.join(each['version'] for each in listed)} "
     places: dict[str, list[int]] = {}
     for tracked in sorted({*blocks, *content.releases}):
-        releases = content.releases.get(tracked)
+        rows = content.releases.get(tracked)
         places[tracked] = [
             *(writer.add(blocks[tracked]) if tracked in blocks else (0, 0)),
-            *(writer.add(_pack(releases, writer)) if releases else (0, 0)),
+            *(writer.add(_pack(rows, writer)) if rows else (0, 0)),
         ]
     header = {
         "format": FORMAT,
@@ -285,14 +288,18 @@ class Index:
 
     def block(
         self, name: NormalizedName
-    ) -> tuple[list[Rule], Mapping[str, list[int]], Mapping[str, list[list[Any]]]]:
+    ) -> tuple[list[Rule], Mapping[str, list[int]], Mapping[str, list[list[Any]]], str]:
         """
-        Return a package's rules, the sets that pin it (specifier -> numbers of sets), and where the
-        cells of trials are that name it first: version -> [[others], [head, cell]].
+        Return what is known of a package.
+
+        Returns:
+            Its rules; the sets that pin it (specifier -> numbers of sets); where the cells of trials are
+            that name it first (version -> [[others], [head, cell]]); its known releases, with a space
+            before and after each.
         """
         place = self.packages.get(name)
         if not place or not place[1]:
-            return [], {}, {}
+            return [], {}, {}, ""
         data = self.read((place[0], place[1]))
         rules = [
             Rule(
@@ -305,7 +312,7 @@ class Index:
             )
             for identifier, severity, doubtful, pins, facts, start, length in data["rules"]
         ]
-        return rules, data["pins"], data["cells"]
+        return rules, data["pins"], data["cells"], data["known"]
 
     def _releases(self, name: NormalizedName) -> list[list[Any]]:
         if name not in self._rows:

@@ -69,7 +69,7 @@ def test_the_header_says_what_is_in_it() -> None:
 
 
 def test_a_block_holds_the_conditions_of_the_first_package() -> None:
-    rules, pins, cells = index().block(TORCH)
+    rules, pins, cells, known = index().block(TORCH)
 
     assert [rule.id for rule in rules] == ["torch/breaks", "torch/breaks-too"]
     assert rules[0].packages == (("torch", ">=2.0,<2.1"), ("numpy", ">=2"))
@@ -77,6 +77,7 @@ def test_a_block_holds_the_conditions_of_the_first_package() -> None:
     assert (rules[1].severity, rules[1].facts) == ("info", {})
     assert pins == {"==2.0.1": [0, 2]}, "a set that is withdrawn never matches"
     assert cells == {}
+    assert known == " 2.0.0 2.0.1 2.1.0 2.2.0 2.3.0 "
 
 
 @pytest.mark.parametrize(
@@ -92,14 +93,14 @@ def test_a_block_holds_the_conditions_of_the_first_package() -> None:
 def test_what_may_be_wrong_is_never_an_error(
     severity: str, likely: bool | None, expected: str
 ) -> None:
-    ((rule,), _, _) = index(content(entry(severity=severity, likely=likely))).block(TORCH)
+    ((rule,), *_) = index(content(entry(severity=severity, likely=likely))).block(TORCH)
 
     assert (rule.severity, rule.doubtful) == (severity, expected)
 
 
 def test_a_package_that_is_only_named_second_has_an_empty_block() -> None:
-    assert index().block(versions.normalize("numpy")) == ([], {}, {})
-    assert index().block(versions.normalize("unheard-of")) == ([], {}, {})
+    assert index().block(versions.normalize("numpy")) == ([], {}, {}, "")
+    assert index().block(versions.normalize("unheard-of")) == ([], {}, {}, "")
 
 
 def test_cells_are_found_by_the_version_of_their_first_package() -> None:
@@ -111,12 +112,12 @@ def test_cells_are_found_by_the_version_of_their_first_package() -> None:
     )
     found = index(content(entry(), trials=(made,)))
 
-    _, _, cells = found.block(TORCH)
+    _, _, cells, _ = found.block(TORCH)
     ((others, (head, place)),) = cells["2.0.1"]
     assert others == []
     assert found.read(head)["title"] == "How it went"
     assert found.read(place)["broken"] == "import"
-    _, _, cells = found.block(versions.normalize("numpy"))
+    _, _, cells, _ = found.block(versions.normalize("numpy"))
     assert [others for others, _ in cells["1.26.4"]] == [[["torch", "2.0.1"]]]
     assert found.trial("numpy-torch") == made
 
