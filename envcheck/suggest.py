@@ -20,7 +20,7 @@ from envcheck.choices import Scope
 from envcheck.cures import cures
 from envcheck.known_good import CORE, OUTSIDE, compare, limits
 from envcheck.model import Change, Suggestion
-from envcheck.search import MUST, Goal, Limit, Search, half_done
+from envcheck.search import MAY, MUST, Goal, Limit, Search, half_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -48,6 +48,8 @@ _WORDS: Final = {"downgrade": "down", "upgrade": "up"}
 _CLOSE: Final = 4
 """A known-good set is close if at most so many packages have to move to reach it."""
 _SETS_TRIED: Final = 3
+_ROUNDS: Final = 3
+"""So many times settings may call for further ones."""
 
 
 class Advice(NamedTuple):
@@ -232,29 +234,38 @@ class Advisor:
         )
 
     def _settings(self) -> Advice | None:
-        """Return the settings that entries recommend, with changes of versions where they aren't enough."""
-        settings: dict[str, str | None] = {}
-        for hit in self.hits:
-            if hit.id not in self.goal.ids or not isinstance(hit.subject, Cause):
-                continue
-            if "deepspeed-config" in hit.subject.rule.facts:
-                fixes = hit.subject.record().get("fixes", ())
-                fix = next((fix for fix in fixes if "deepspeed-config" in fix), None)
-                for path, value in fix["deepspeed-config"].items() if fix else ():
-                    settings[path] = None if value == "absent" else json_text(value)
+        """
+        Return the settings that entries recommend, with changes of versions where they aren't enough.
+
+        Settings may bring in what other settings cure (stage 2 what overlap_comm breaks there);
+        then those are a part of it.
+        """
+        settings = dict(_recommended(hit for hit in self.hits if hit.id in self.goal.ids))
         if not settings:
             return None
-        environment, audit = self.environment, self.audit
-        if environment.deepspeed_config is not None:
-            config = applied(environment.deepspeed_config, settings)
-            environment = environment._replace(deepspeed_config=config)
-        else:
-            audit = _overruled(audit, settings)
+        environment, audit = self._set(settings)
         scope = Scope(self.matrix, environment, "down up", keep=self.options.keep)
         search = Search(scope, audit(environment, None), audit)
+        for _ in range(_ROUNDS):
+            brought = [hit for hit in search.root.hits if self.goal.level(hit, ()) != MAY]
+            more = {path: value for path, value in _recommended(brought) if path not in settings}
+            if not more:
+                break
+            settings.update(more)
+            environment, audit = self._set(settings)
+            scope = scope._replace(environment=environment)
+            search = Search(scope, audit(environment, None), audit)
         if not any(self.goal.level(hit, ()) == MUST for hit in search.root.hits):
             return self._judged(search.root, settings)
         return self._advice(search, settings=settings)[0] if self.goal.errors else None
+
+    def _set(self, settings: Mapping[str, str | None]) -> tuple[Environment, Audit]:
+        """Return the environment with settings, and how to audit it."""
+        config = self.environment.deepspeed_config
+        if config is None:
+            return self.environment, _overruled(self.audit, settings)
+        changed = applied(config, settings)
+        return self.environment._replace(deepspeed_config=changed), self.audit
 
     def _known_good(self) -> Advice | None:
         """Return the way to the nearest known-good set, where it is close and cures the goal."""
@@ -314,6 +325,16 @@ class Advisor:
             if each.package in self.options.keep
         ]
         return f"the nearest set is {near.id}: {'; '.join(reasons) or 'going to it leaves errors'}"
+
+
+def _recommended(hits: Iterable[Hit]) -> Iterator[tuple[str, str | None]]:
+    """Yield the settings that entries recommend first: paths with values; `None`: to be removed."""
+    for hit in hits:
+        if isinstance(hit.subject, Cause) and "deepspeed-config" in hit.subject.rule.facts:
+            fixes = hit.subject.record().get("fixes", ())
+            fix = next((fix for fix in fixes if "deepspeed-config" in fix), None)
+            for path, value in fix["deepspeed-config"].items() if fix else ():
+                yield path, None if value == "absent" else json_text(value)
 
 
 def _without_idle_settings(suggestions: list[Suggestion]) -> list[Suggestion]:

@@ -338,6 +338,35 @@ def test_a_setting_that_no_condition_asks_for_cures_nothing(
     assert [identifier for identifier, _ in report.unresolved] == ["deepspeed/x"]
 
 
+@pytest.mark.parametrize("severity", ["error", "warning"])
+def test_a_setting_brings_along_those_that_it_calls_for(
+    severity: str, environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    known = matrix(
+        f"""
+- id: deepspeed/experts
+  packages: [deepspeed]
+  deepspeed-config: {{zero_optimization.stage: "3"}}
+  fixes: [{{deepspeed-config: {{zero_optimization.stage: "2"}}}}]
+- id: deepspeed/nan
+  severity: {severity}
+  packages: ["deepspeed>=0.12.4"]
+  deepspeed-config: {{zero_optimization.stage: "2", zero_optimization.overlap_comm: "true"}}
+  fixes:
+    - packages: [deepspeed==0.9.5]
+    - deepspeed-config: {{zero_optimization.overlap_comm: "false"}}
+""",
+        releases=RELEASES,
+    )
+    config = {"zero_optimization": {"stage": 3, "overlap_comm": True}}
+    made = environment("deepspeed==0.13.1", deepspeed_config=config)
+
+    suggestions = audit(made, known).suggestions
+
+    both = {"zero_optimization.stage": "2", "zero_optimization.overlap_comm": "false"}
+    assert [shape(each) for each in suggestions] == [("settings", {}, both)]
+
+
 def test_a_setting_that_breaks_something_else_is_not_enough(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:

@@ -5,6 +5,7 @@ Single lines that say something about a run: skipped steps, versions, the DeepSp
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ from envcheck.diagnose.records import number
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from envcheck.diagnose.records import Record
     from envcheck.diagnose.shapes import Handler, Shapes, Where
 
 _CONFIG: Final = 64 * 1024
@@ -74,6 +76,9 @@ class Overflows:
         self.line = 0
         self.bottom = False
         "It can't get lower."
+        self.unscaled = 0
+        "Left out where nothing is scaled (bf16, fp32), one after the other up to now."
+        self._norm: float | None = None
 
     def take(self, text: bytes, where: Where) -> None:
         """
@@ -83,6 +88,22 @@ class Overflows:
             scale = number(found[1])
             if scale is not None:
                 self.add(scale, number(found[2]), where.line())
+                return
+        if b"OVERFLOW! " in text and b"Skipping step." in text:
+            self.count += 1
+            self.unscaled += 1
+            self.line = where.line()
+
+    def after(self, record: Record) -> None:
+        """
+        Take a record: a sound one ends a row of steps that were left out.
+
+        A norm that stands still is none: DeepSpeed shows one where gradients are not numbers.
+        """
+        sound = record.norm is None or (math.isfinite(record.norm) and record.norm != self._norm)
+        self._norm = record.norm
+        if sound and record.loss and math.isfinite(record.loss):
+            self.unscaled = 0
 
     def add(self, scale: float, following: float | None, line: int = 0) -> None:
         """

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from envcheck.diagnose.events import Events
     from envcheck.diagnose.patterns import Run
 
+_STEADY: Final = 10
+"Steps left out in a row that are no single bad batches any more."
 _LOW: Final = 4
 "A loss scale that is no longer part of a search for one."
 
@@ -169,6 +171,26 @@ def of_scaler(events: Events) -> Iterator[Proof]:
             line=overflows.line,
             times=overflows.count,
         )
+    elif overflows.unscaled >= _STEADY:
+        yield Proof(
+            "skipped-steps",
+            "certain",
+            "error",
+            f"DeepSpeed left out the last {overflows.unscaled} steps: no gradient is a number any more",
+            (
+                (
+                    f"{overflows.count} steps in all. Nothing is scaled here (bf16 or fp32), so no scale is "
+                    "being looked for, and the weights stay as they are."
+                ),
+            ),
+            ("nan", "does-not-fall"),
+            (LABELS, PRECISION, OVERLAP),
+            line=overflows.line,
+            times=overflows.count,
+        )
+    elif overflows.count and overflows.scale is None:
+        title = "DeepSpeed left out steps whose gradients were not numbers: single batches, as far as it goes"
+        yield note("overflows", title, f"{overflows.count} steps.")._replace(line=overflows.line)
     elif overflows.count:
         title = "The loss scaler left out some steps, as it does while it looks for a scale"
         yield note("overflows", title, f"{overflows.count} steps.{last}")._replace(

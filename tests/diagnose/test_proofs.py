@@ -256,6 +256,30 @@ def test_apex_says_it_in_other_words() -> None:
     assert said(line.format("-.-")).proofs == ()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(
+            "[x] [WARNING] [logging.py:1:log_dist] [Rank 0] [deepspeed] OVERFLOW! Skipping step. "
+            "Gradients are non-finite, weights were not updated.",
+            id="DeepSpeed 0.19.8",
+        ),
+        pytest.param("[deepspeed] OVERFLOW! Rank 0 Skipping step.", id="0.15 on, not fp16"),
+    ],
+)
+def test_steps_left_out_in_bf16_are_counted_without_a_scale(line: str) -> None:
+    sound = [record(2.0, 1.5), record(1.9, 1.4)]
+    stuck = [record(2.0, 1.4142135), record(2.0, 1.4142135)]
+
+    assert notes(line, *sound) == ["overflows"]
+    assert wrong(line, *sound) == []
+    assert wrong(*[line] * 9) == []
+    assert wrong(*[line] * 10) == ["skipped-steps"]
+    assert wrong(*[line] * 9, *sound, *[line] * 9) == []
+    assert wrong(stuck[0], *[line] * 5, stuck[1], *[line] * 5) == ["skipped-steps"]
+    assert only(*[line] * 12).facts[0].startswith("12 steps in all.")
+
+
 def test_what_makes_skipped_steps_certain_is_said() -> None:
     warning = "tried to get lr value before scheduler/optimizer started stepping, returning lr=0"
 
