@@ -152,7 +152,8 @@ class Place:
         if "==" not in pin:
             name += _key(pin)
         kind = f"{python.markers['implementation_name']}-{python.minor}"
-        folder = os.path.join(self.path("layers", kind), name)
+        # Of that name, by which some (dill, for one) tell what is installed from a user's own modules.
+        folder = os.path.join(self.path("layers", kind, name), "site-packages")
         with self._once(folder) as missing:
             if missing:
                 fresh = os.path.join(scratch, "layer")

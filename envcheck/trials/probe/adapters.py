@@ -63,7 +63,7 @@ def tokenizer() -> Any:
 
 def trl(work: Work) -> dict[str, Any]:
     """
-    Take steps with an `SFTTrainer`.
+    Train with an `SFTTrainer`, from texts to weights that are others afterwards.
     """
     library = importlib.import_module("trl")
     datasets = importlib.import_module("datasets")
@@ -73,7 +73,7 @@ def trl(work: Work) -> dict[str, Any]:
     data = datasets.Dataset.from_dict({"text": texts})
     folder = work.path("sft")
     kind = getattr(library, "SFTConfig", transformers.TrainingArguments)
-    more: dict[str, Any] = {"max_steps": 2, "remove_unused_columns": True}
+    more: dict[str, Any] = {"remove_unused_columns": True}
     for name, value in (("dataset_text_field", "text"), ("max_length", 32), ("max_seq_length", 32)):
         if name in kind.__dataclass_fields__:
             more[name] = value  # noqa: PERF403
@@ -81,7 +81,9 @@ def trl(work: Work) -> dict[str, Any]:
     more.update({"bf16": False, "fp16": False})
     args = tiny.settings(kind, folder, **more)
     accepted = set(_parameters(library.SFTTrainer))
-    keywords: dict[str, Any] = {"model": tiny.model(), "args": args, "train_dataset": data}
+    model = tiny.model()
+    before = tiny.loss_of(model)
+    keywords: dict[str, Any] = {"model": model, "args": args, "train_dataset": data}
     keywords["processing_class" if "processing_class" in accepted else "tokenizer"] = tokenizer()
     for name, value in (("dataset_text_field", "text"), ("max_seq_length", 32)):
         if name in accepted and name not in more:
@@ -89,8 +91,13 @@ def trl(work: Work) -> dict[str, Any]:
     trainer = library.SFTTrainer(**keywords)
     trainer.train()
     losses = tiny.logged(trainer)
-    tiny.judge(losses, steps=2)
-    return {"losses": losses}
+    result = {"losses": losses, "about": {"arguments": type(args).__name__}}
+    tiny.judge(losses)
+    if not isinstance(trainer, transformers.Trainer):
+        raise Wrong(f"a {type(trainer).__name__} trained, not a trainer of transformers", result)
+    if abs(before - tiny.loss_of(trainer.model)) <= 1e-4:
+        raise Wrong("the training changes nothing", result)
+    return result
 
 
 def _parameters(kind: Any) -> list[str]:
