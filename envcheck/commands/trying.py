@@ -89,7 +89,16 @@ def try_(  # noqa: PLR0917 - typer calls it by name
         typer.Option(
             "--timeout",
             metavar="SECONDS",
-            help="A stage that takes longer is ended, and has failed.",
+            help="A cell that runs longer, once it is installed, is ended, and has failed.",
+        ),
+    ] = 1800,
+    stage_timeout: Annotated[
+        float,
+        typer.Option(
+            "--stage-timeout",
+            metavar="SECONDS",
+            help="A stage that takes longer is ended, and has failed; one that compiles may take "
+            "three times as long.",
         ),
     ] = 300,
     memory: Annotated[
@@ -177,6 +186,7 @@ def try_(  # noqa: PLR0917 - typer calls it by name
         stages,
         jobs,
         timeout,
+        stage_timeout,
         memory,
         dir_,
         installer,

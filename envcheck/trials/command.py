@@ -53,6 +53,7 @@ def run(options: TryOptions) -> int:
             python=options.python,
             installer=options.installer,
             seconds=options.timeout,
+            stage_seconds=options.stage_timeout,
         ) as shop:
             records, rows = Session(options, asked, matrix, shop, _width(options)).run()
     except OSError as error:
@@ -75,8 +76,12 @@ def _refuse_nonsense(options: TryOptions) -> None:
         raise UsageError("nothing to try: give a set's id, a requirements file or requirements")
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs}: give a number of cells")
-    if not options.timeout > 0:
-        raise UsageError(f"--timeout {options.timeout:g}: give a number of seconds")
+    for option, seconds in (
+        ("--timeout", options.timeout),
+        ("--stage-timeout", options.stage_timeout),
+    ):
+        if not seconds > 0:
+            raise UsageError(f"{option} {seconds:g}: give a number of seconds")
     if options.memory is not None and options.memory < LEAST:
         raise UsageError(f"--memory {options.memory}: give {LEAST} MiB or more")
 

@@ -25,13 +25,13 @@ from envcheck.trials.installer import (
     disk_full,
     homes,
 )
-from envcheck.trials.process import Ended, Limits
 from envcheck.trials.record import Record, RecordError, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envcheck.trials.place import Place, Prepared
+    from envcheck.trials.process import Ended
     from envcheck.trials.workshop import Workshop
 
     Tell = Callable[[str, Stage | None], None]
@@ -211,7 +211,7 @@ class _Trial:
         # What a marker left out isn't there, and isn't looked for.
         packages = [name for name in names if name in self.packages]
         work = os.path.join(scratch, "work")
-        limit = shop.limits.seconds
+        limit = min(shop.stage_seconds, shop.limits.seconds)
         key = "-".join(
             (shop.python.minor, *(self.packages.get(each, "") for each in ("torch", "deepspeed")))
         )
@@ -224,7 +224,7 @@ class _Trial:
                 environ=self._variables(prepared, scratch, extensions),
                 folder=scratch,
                 log=os.path.join(scratch, "probe.log"),
-                limits=Limits(limit * (len(left) + 1), shop.limits.memory),
+                limits=shop.limits,
                 tell=self._hear,
             )
         self._judge(ended, left)
@@ -285,7 +285,7 @@ class _Trial:
         if ended.how == "memory":
             line = f"more than {self._shop.limits.memory} MiB of memory: ended"
         elif ended.how == "time":
-            line = f"no end after {self._shop.limits.seconds:g} seconds: ended"
+            line = f"the cell had no end after {self._shop.limits.seconds:g} seconds: ended"
         elif ended.code < 0:
             line = f"ended by signal {-ended.code}"
         else:

@@ -47,7 +47,8 @@ class TryOptions(NamedTuple):
     bad: str | None = None
     stages: str | None = None
     jobs: int | None = None
-    timeout: float = 300
+    timeout: float = 1800
+    stage_timeout: float = 300
     memory: int | None = None
     dir: str | None = None
     installer: str = "auto"

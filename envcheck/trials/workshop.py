@@ -39,12 +39,20 @@ class Workshop(NamedTuple):
     supervisor: Supervisor
     environ: Mapping[str, str]
     limits: Limits
-    "Seconds of a stage, memory of a cell."
+    "What a cell may take, once it is installed."
+    stage_seconds: float = 0
+    "What a stage may take; 0 is no limit."
 
 
 @contextmanager
 def opened(
-    folder: str, asked: Asked, *, python: str | None, installer: str, seconds: float
+    folder: str,
+    asked: Asked,
+    *,
+    python: str | None,
+    installer: str,
+    seconds: float,
+    stage_seconds: float,
 ) -> Iterator[Workshop]:
     """
     Get everything ready; nothing that was started is left afterwards.
@@ -52,7 +60,8 @@ def opened(
     Args:
         python: The wish for one, if there is any.
         installer: auto, uv or pip.
-        seconds: What a stage may take.
+        seconds: What a cell may take, once it is installed.
+        stage_seconds: What a stage may take.
 
     Raises:
         UsageError: Something else is in the folder.
@@ -67,7 +76,7 @@ def opened(
         found = pythons.look_at(path, supervisor, scratch, homes(scratch))
         tool = _installer(where.folder, found.path, supervisor, environ, installer)
         tool.prepare(scratch)
-        yield Workshop(where, found, tool, supervisor, environ, Limits(seconds))
+        yield Workshop(where, found, tool, supervisor, environ, Limits(seconds), stage_seconds)
 
 
 def _installer(

@@ -12,6 +12,7 @@ WRONG = [
     pytest.param(["--bisect", "numpy"], "needs --good VERSION", id="the other half"),
     pytest.param(["numpy", "--python", "9.9"], "9.9", id="no Python"),
     pytest.param(["numpy", "--timeout", "-1"], "--timeout", id="no time"),
+    pytest.param(["numpy", "--stage-timeout", "0"], "--stage-timeout", id="no time for a stage"),
     pytest.param(["numpy", "--jobs", "0"], "--jobs", id="no jobs"),
     pytest.param(["--grid", "numpy"], "give a package and its versions", id="no grid"),
 ]

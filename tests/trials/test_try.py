@@ -104,6 +104,9 @@ BROKEN = [
     pytest.param(["steady==9.0"], "resolve", "steady", id="no such version"),
     pytest.param(["eats==1.0", "--memory", "300"], "import", "memory", id="by eating memory"),
     pytest.param(["hangs==1.0", "--timeout", "3"], "import", "no end after 3 s", id="by hanging"),
+    pytest.param(
+        ["hangs==1.0", "--stage-timeout", "3"], "import", "no end after 3 s", id="in one stage"
+    ),
     pytest.param(["shouts==1.0"], "import", "ValueError: ::error::red [bold]", id="and shouts"),
 ]
 
