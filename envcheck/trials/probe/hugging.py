@@ -44,6 +44,10 @@ def imports(work: Work) -> dict[str, Any]:
             reasons.append(lines.reason(error))
         else:
             about[package] = str(getattr(module, "__version__", ""))
+    bridge = _bridge()
+    if bridge and "numpy" not in work.failed:
+        work.failed["numpy"] = bridge
+        reasons.append("")
     if not work.failed:
         return {"about": about}
     if all(reasons):
@@ -51,6 +55,22 @@ def imports(work: Work) -> dict[str, Any]:
     about.update(work.failed)
     line = next(line for line, reason in zip(work.failed.values(), reasons) if not reason)
     return {"about": about, "outcome": "failed", "line": line, "go-on": True}
+
+
+def _bridge() -> str:
+    """
+    Say why torch and numpy can't exchange data, if both are there: a torch that was built for another
+    numpy is imported with no more than a warning.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or "numpy" not in sys.modules:
+        return ""
+    try:
+        torch.zeros(1).numpy()
+    except Exception as error:  # noqa: BLE001
+        traceback.print_exc()
+        return lines.of(error)
+    return ""
 
 
 def _forget_halves() -> None:

@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 
     import pytest
 
+TORCH = """
+class Tensor:
+    def numpy(self):
+        raise RuntimeError("Numpy is not available")
+def zeros(size):
+    return Tensor()
+"""
+
 FILES = {
     # The second import finds `halves.second` half made in `sys.modules`, and would go well.
     "halves/__init__.py": "from . import first\nfrom .second import last\n",
@@ -38,3 +46,21 @@ def test_a_package_that_failed_inside_another_fails_again(
     assert result["outcome"] == "failed"
     assert list(work.failed) == ["door", "halves"]
     assert set(work.failed.values()) == {"ZeroDivisionError: division by zero"}
+
+
+def test_a_torch_that_cannot_use_the_numpy_that_is_there_is_no_good_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in {"torch": TORCH, "numpy": ""}.items():
+        (tmp_path / f"{name}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    result = hugging.imports(Work(str(tmp_path), ["torch", "numpy"]))
+
+    for name in ("torch", "numpy"):
+        monkeypatch.delitem(sys.modules, name)
+    assert (result["outcome"], result["line"]) == (
+        "failed",
+        "RuntimeError: Numpy is not available",
+    )
