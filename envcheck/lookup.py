@@ -148,6 +148,26 @@ def _trials(matrix: Matrix, about: str | None) -> Iterator[Row]:
         yield from wrapped("", ", ".join(filter(None, facts)), WIDTH, style="label")
         yield ()
         yield from picture.rows(records)
+    yield from _runs(matrix, about)
+
+
+def _runs(matrix: Matrix, about: str | None) -> Iterator[Row]:
+    """Yield the known-good sets that were run as they are, and through which stages."""
+    found = []
+    for identifier, record in matrix.records():
+        if "@" not in identifier:
+            continue
+        named = {versions.requirement(each).name for each in record["packages"]}
+        runs = [each for each in record["evidence"] if each["kind"] == "run"]
+        found += [(identifier, run) for run in runs if about is None or about in named]
+    if not found:
+        return
+    yield ()
+    yield (("sets", "id"), (f"  {len(found)} run as they were published", "label"))
+    yield ()
+    for identifier, run in sorted(found, key=lambda each: each[0]):
+        text = f"Python {run['python']}, {run['date']}: {', '.join(run['checks'])}"
+        yield from wrapped(f"{identifier}  ", text, WIDTH, head_style="strong")
 
 
 def listing(

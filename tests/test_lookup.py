@@ -108,5 +108,6 @@ def test_trials_are_listed_as_tables() -> None:
     assert "transformers-accelerate  1181 cells\n" in shown
     assert "4.32.0 to 4.33.3  ok 0.20.3 to 0.34.2; 3 1.0.0 to 1.5.2" in shown
     assert all(len(line) <= 80 for line in shown.splitlines())
+    assert "moe-llava@2024-02-11  Python 3.11.7, 2026-11-24: resolve, install" in shown
     assert lookup.listing("trials", [], package="flash-attn") == ""
     assert envcheck("list", "--trials").stdout == shown

@@ -168,7 +168,7 @@ class _Entry:
         for symptom in self.entry.get("symptoms", ()):
             if "error" in symptom:
                 yield from _symptom_problems(symptom["error"])
-        yield from _evidence_problems(self.entry["evidence"])
+        yield from _evidence_problems(self.entry["evidence"], self.matrix)
         if not any(isinstance(item, str) or "url" in item for item in self.entry["evidence"]):
             yield "the evidence names no web address"
         for fix in self.entry.get("fixes", ()):
@@ -279,7 +279,7 @@ def _symptom_problems(text: str) -> Iterator[str]:
         yield f"the symptom {quoted(text)} matches everything"
 
 
-def _evidence_problems(evidence: Sequence[Any]) -> Iterator[str]:
+def _evidence_problems(evidence: Sequence[Any], matrix: Matrix) -> Iterator[str]:
     for item in evidence:
         if isinstance(item, str):
             continue
@@ -287,12 +287,16 @@ def _evidence_problems(evidence: Sequence[Any]) -> Iterator[str]:
         missing = [key for key in needed if key not in item]
         if missing:
             yield f"evidence of the kind {item['kind']!r} lacks: {', '.join(missing)}"
+        trials = {name for layer in matrix.layers for name in layer.trials}
+        if "trial" in item and item["trial"] not in trials:
+            known = ", ".join(sorted(trials)) or "none"
+            yield f"there is no trial {quoted(item['trial'])}; there are: {known}"
 
 
 def _set_problems(record: Mapping[str, Any], moe: str | None, matrix: Matrix) -> Iterator[str]:
     pins = [versions.requirement(text) for text in record["packages"]]
     yield from _twice(pins)
-    yield from _evidence_problems(record["evidence"])
+    yield from _evidence_problems(record["evidence"], matrix)
     if "python" in record and witness.value("python", record["python"]) is None:
         yield f"python {record['python']!r} can never hold"
     if "withdrawn" in record:

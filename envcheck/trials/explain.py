@@ -1,8 +1,8 @@
 """
 What a check says of the versions of a cell, and whether that is what became of it.
 
-Nothing but versions, Python and platform counts: a cell has no configuration and no GPU, so that what
-depends on those is never certain.
+Nothing but versions, Python and platform counts, so that what depends on a GPU or a model is never
+certain. A stage of DeepSpeed is a configuration, too: what broke in it is judged with that one.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
 BEFORE_ANY_RUN: Final = frozenset(("resolve", "install"))
 """Stages whose failure says nothing of how the versions run together."""
+_ZERO: Final = re.compile(r"deepspeed-(\d)(?:-two)?")
+_EXPERTS: Final = {"moe-split": 2, "moe-unsplit": 2, "moe-stage-3": 3}
 
 
 def environment(record: Record, matrix: Matrix) -> Environment:
     """
-    Return the environment of a cell, as a list of its versions gives it.
+    Return the environment of a cell, as a list of its versions gives it, with what broke in it.
     """
     found = record.packages
     if not found:
@@ -49,7 +51,19 @@ def environment(record: Record, matrix: Matrix) -> Environment:
         python=record.python,
         platform=record.platform.partition("-")[0],
         cuda=cuda.of_label(packages.get(versions.normalize("torch"))),
+        deepspeed_config=_configuration(record.broken.stage) if record.broken else None,
+        world_size=2 if record.broken and record.broken.stage.endswith("-two") else None,
     )
+
+
+def _configuration(stage: str) -> Mapping[str, Any] | None:
+    """Return the part of the configuration that makes this stage what it is; `None`: it isn't DeepSpeed's."""
+    found = _ZERO.fullmatch(stage)
+    if found:
+        return {"zero_optimization": {"stage": int(found[1])}}
+    if stage in _EXPERTS:
+        return {"zero_optimization": {"stage": _EXPERTS[stage]}}
+    return None
 
 
 def hits(record: Record, matrix: Matrix) -> list[Hit]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from envcheck.trials.record import Record
 
 OK: Final = "ok"
+_BEFORE_TRAINING: Final = ("resolve", "install", "metadata", "import", "arguments", "trainer")
 _DECLARED: Final = "declared requirements exclude each other"
 
 Ways = dict["Version", str]
@@ -40,36 +41,100 @@ class _Group(NamedTuple):
 
 def rows(records: Sequence[Record], width: int = WIDTH) -> Iterator[Row]:
     """
-    Yield the rows of a table.
+    Yield the rows of a table, or of one for each choice of further packages.
 
     Args:
-        records: The cells of a grid of two packages.
+        records: The cells of a grid of two packages or more; of one, what ran is told stage by stage.
         width: Columns.
     """
     names = varied(records)
     if len(names) < 2:
+        if len(records) > 1 and names:
+            yield from _by_stage(records, names[0], width)
         return
-    first, second = names[:2]
-    groups = _groups(records, first, second)
+    first, second, *rest = names
+    parts = _parts(records, first, second, rest)
+    tables = {title: _groups(cells, first, second) for title, cells in parts.items()}
     reasons = dict.fromkeys(
-        way for group in groups for _, way in sorted(group.ways.items()) if way not in {OK, ""}
+        way
+        for groups in tables.values()
+        for group in groups
+        for _, way in sorted(group.ways.items())
+        if way not in {OK, ""}
     )
     marks = {way: str(number) for number, way in enumerate(reasons, 1)} | {OK: OK}
-    heads = [_span(group.versions) for group in groups]
-    wide = max(len(first), *map(len, heads))
-    yield ((f"{first:<{wide}}  {second}", "label"),)
-    for head, group in zip(heads, groups, strict=True):
-        ordered = sorted(group.ways.items())
-        spans = [
-            f"{marks[way]} {_span([version for version, _ in several])}"
-            for way, several in groupby(ordered, key=lambda each: each[1])
-        ]
-        yield from wrapped(f"{head:<{wide}}  ", "; ".join(spans), width, head_style="strong")
+    wide = max(
+        len(first), *(len(_span(group.versions)) for groups in tables.values() for group in groups)
+    )
+    for title, groups in tables.items():
+        if title:
+            yield ((title, "strong"),)
+        yield ((f"{first:<{wide}}  {second}", "label"),)
+        for group in groups:
+            head = f"{_span(group.versions):<{wide}}  "
+            yield from wrapped(head, "; ".join(_spans(group, marks)), width, head_style="strong")
+        yield ()
+    yield from _legend(marks, width, ok=f"{_what(records)} together")
+
+
+def _by_stage(records: Sequence[Record], name: str, width: int) -> Iterator[Row]:
+    """Yield a row for each version of one package: the stages that ran, and those that broke."""
+    ways: dict[str, str] = {}
+    several: list[tuple[Version, Record]] = []
+    for record in records:
+        found = versions.version(_pins(record).get(name, ""))
+        if found is not None:
+            several.append((found, record))
+    several.sort(key=lambda each: each[0])
+    wide = max(len(name), *(len(str(found)) for found, _ in several))
+    yield ((f"{name:<{wide}}  stages", "label"),)
+    for found, record in several:
+        by_mark: dict[str, list[str]] = {}
+        for stage in record.stages:
+            if stage.outcome in {"ok", "expected-failure"}:
+                by_mark.setdefault(OK, []).append(stage.stage)
+                continue
+            why = stage.reason if stage.outcome == "not-run" else stage.line
+            way = clip(f"{stage.outcome}: {why}", 90)
+            by_mark.setdefault(ways.setdefault(way, str(len(ways) + 1)), []).append(stage.stage)
+        text = "; ".join(f"{mark} {', '.join(stages)}" for mark, stages in by_mark.items())
+        yield from wrapped(f"{found!s:<{wide}}  ", text, width, head_style="strong")
     yield ()
-    yield from wrapped("ok  ", "trained together", width, head_style="known-good")
+    yield from _legend(ways, width, ok="ran as it has to")
+
+
+def _legend(marks: Mapping[str, str], width: int, *, ok: str) -> Iterator[Row]:
+    yield from wrapped("ok  ", ok, width, head_style="known-good")
     for way, mark in marks.items():
         if way != OK:
             yield from wrapped(f"{mark:<4}", way, width, head_style="error")
+
+
+def _what(records: Sequence[Record]) -> str:
+    """Return what those that went well did."""
+    ran = {stage.stage for record in records for stage in record.stages if stage.outcome == "ok"}
+    return "trained" if ran - {*_BEFORE_TRAINING} else "were imported"
+
+
+def _parts(
+    records: Sequence[Record], first: str, second: str, rest: Sequence[str]
+) -> dict[str, list[Record]]:
+    """Return the cells of each table by its title: one for all, unless two cells would share a place."""
+    places: dict[tuple[str | None, str | None], set[str]] = {}
+    titles: dict[str, list[Record]] = {}
+    for record in records:
+        pins = _pins(record)
+        title = ", ".join(f"{name} {pins[name]}" for name in rest if name in pins)
+        titles.setdefault(title, []).append(record)
+        places.setdefault((pins.get(first), pins.get(second)), set()).add(title)
+    if all(len(each) == 1 for each in places.values()):
+        return {"": list(records)}
+    return dict(sorted(titles.items()))
+
+
+def _spans(group: _Group, marks: Mapping[str, str]) -> Iterator[str]:
+    for way, several in groupby(sorted(group.ways.items()), key=lambda each: each[1]):
+        yield f"{marks[way]} {_span([version for version, _ in several])}"
 
 
 def varied(records: Sequence[Record]) -> list[str]:

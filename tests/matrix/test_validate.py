@@ -32,6 +32,7 @@ RELEASES = {
     ],
     "numpy": releases("1.26.4", "2.0.0"),
 }
+RUN = {"kind": "run", "date": "2026-01-01", "python": "3.10", "checks": ["import"]}
 STAGE = {"zero_optimization.stage": ["1", "2"]}
 
 
@@ -95,7 +96,7 @@ SOUND = [
         {
             "evidence": [
                 EVIDENCE,
-                {"kind": "run", "date": "2026-01-01", "python": "3.10", "checks": ["import"]},
+                RUN,
             ]
         },
         id="a run beside a thread",
@@ -194,6 +195,11 @@ WRONG = [
         {"evidence": [EVIDENCE, {"kind": "run", "date": "2024-01-01"}]},
         "evidence of the kind 'run' lacks: python, checks",
         id="half a run",
+    ),
+    pytest.param(
+        {"evidence": [EVIDENCE, {**RUN, "trial": "torch-numpy"}]},
+        "there is no trial 'torch-numpy'; there are: none",
+        id="a run of a trial that isn't there",
     ),
     pytest.param(
         {"fixes": [{"packages": ["torch>=2.0.1"]}]},
@@ -540,3 +546,46 @@ def test_a_cell_and_the_entries_must_agree(of: dict[str, Any], expected: list[st
     assert [(place.line, message) for place, message in judge(made)] == [
         (2, message) for message in expected
     ]
+
+
+STAGES = [
+    pytest.param({"deepspeed-2": "No."}, [], id="at a stage that is named"),
+    pytest.param({"deepspeed-2-two": "No."}, [], id="in two processes"),
+    pytest.param({"moe-split": "No."}, [], id="with expert layers"),
+    pytest.param(
+        {"deepspeed-3": "No."},
+        [f"torch==2.0.1: it failed at deepspeed-3, but {BADLY}"],
+        id="at another",
+    ),
+]
+
+
+@pytest.mark.parametrize(("failed", "expected"), STAGES)
+def test_a_stage_of_deepspeed_is_judged_as_a_configuration(
+    failed: dict[str, str], expected: list[str]
+) -> None:
+    made = content(
+        entry(deepspeed_config=STAGE, fixes=None),
+        releases=RELEASES,
+        trials=(trial("t", cell("torch==2.0.1", failed=failed)),),
+    )
+
+    assert [message for _, message in judge(made)] == expected
+    # Without a configuration nothing is certain, so that what ran well contradicts nothing.
+    well = content(
+        entry(deepspeed_config=STAGE, fixes=None),
+        releases=RELEASES,
+        trials=(trial("t", cell("torch==2.0.1")),),
+    )
+    assert list(judge(well)) == []
+
+
+def test_a_run_of_a_trial_that_is_there_is_evidence() -> None:
+    run = {**RUN, "trial": "t"}
+    made = content(
+        entry(evidence=[EVIDENCE, run]),
+        releases=RELEASES,
+        trials=(trial("t", cell("torch==2.1.0")),),
+    )
+
+    assert list(judge(made)) == []

@@ -40,3 +40,36 @@ def test_what_is_no_grid_has_no_table() -> None:
 
     assert list(picture.rows([one])) == []
     assert list(picture.rows([])) == []
+
+
+def of_four(*pins: str, broken: Stage | None = None) -> Record:
+    """Return a cell of the import of four packages."""
+    return RECORD._replace(asked=pins, stages=(broken or Stage("import", "ok"),))
+
+
+def test_further_packages_have_a_table_for_each_choice() -> None:
+    torn = Stage("import", "failed", line="ImportError: cannot import name 'BUFSIZE' from 'numpy'")
+    cells = [
+        of_four(f"deepspeed=={deepspeed}", f"torch=={torch}", f"numpy=={numpy}", broken=broken)
+        for deepspeed in ("0.9.5", "0.14.5", "0.19.8")
+        for torch in ("2.1.0", "2.8.0")
+        for numpy, broken in (("1.26.4", None), ("2.2.6", torn if deepspeed == "0.9.5" else None))
+    ]
+
+    assert_golden("trial-picture-of-three.txt", plain(picture.rows(cells)))
+
+
+def test_the_stages_of_one_package_are_told_one_by_one() -> None:
+    stages = (
+        Stage("deepspeed-0", "ok"),
+        Stage("deepspeed-1-two", "failed", line="RuntimeError: Output 0 of Split is a view"),
+        Stage("deepspeed-3-two", "wrong", line="step 2: the loss is 4.100, and 3.900 at stage 0"),
+        Stage("moe-unsplit", "expected-failure", line="AssertionError: None marked as MoE"),
+    )
+    lacks = (Stage("deepspeed-0", "not-run", reason="needs a GPU"),)
+    cells = [
+        of_four("deepspeed==0.18.9")._replace(stages=stages),
+        of_four("deepspeed==0.9.5")._replace(stages=lacks),
+    ]
+
+    assert_golden("trial-picture-of-one.txt", plain(picture.rows(cells)))
