@@ -87,11 +87,12 @@ def rows(
     notes = [each for each in notes if each is not unheard]
     if notes:
         open_ = sum(1 for each in notes if each.certainty != "certain")
+        more = "more " if any(each.severity != "info" for each in report.findings) else ""
         depend = f", {open_} of them if facts that weren't given say so" if open_ else ""
         yield ()
         yield from wrapped(
             "INFO     ",
-            f"{len(notes)} more worth knowing{depend}: -v shows all",
+            f"{len(notes)} {more}worth knowing{depend}: -v shows all",
             width,
             style="label",
         )
