@@ -2,7 +2,8 @@
 YAML, read so that nothing surprising can happen.
 
 Every scalar is text (`4.40` stays `4.40`, `no` stays `no`), every value knows its line, a repeated
-key is a problem, and so are anchors, aliases (an alias bomb can't be written) and tags (no `!!python`).
+key is a problem, and so are anchors, aliases (an alias bomb can't be written) and tags (no `!!python`),
+and a text that its own # cuts short.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def parse(text: str, file: str, problems: list[Problem]) -> Node | None:
     collecting = gc.isenabled()
     gc.disable()  # the cyclic collector makes large files super-linear; nothing here is cyclic
     try:
-        return _Builder(file, problems).document(yaml.parse(text, Loader=_LOADER))
+        lines = text.splitlines() if " #" in text else []
+        return _Builder(file, problems, lines).document(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -76,9 +78,10 @@ def parse(text: str, file: str, problems: list[Problem]) -> Node | None:
 
 
 class _Builder:
-    def __init__(self, file: str, problems: list[Problem]) -> None:
+    def __init__(self, file: str, problems: list[Problem], lines: list[str]) -> None:
         self.file = file
         self.problems = problems
+        self.lines = lines  # none where nothing looks like a comment behind a value
 
     def document(self, events: Iterator[Any]) -> Node | None:
         node = None
@@ -113,6 +116,10 @@ class _Builder:
             return Node(items, line)
         if isinstance(event, yaml.MappingStartEvent):
             return Node(self.mapping(events, depth + 1), line)
+        if self.lines and event.style in (None, "") and " " in event.value:
+            end = event.end_mark  # of a text without quotes: what follows may have been meant
+            if re.match(r"[ \t]+#", self.lines[end.line][end.column :]):
+                self.problem(event, "a # behind a text without quotes begins a comment; quote it")
         return Node(event.value, line)
 
     def mapping(self, events: Iterator[Any], depth: int) -> dict[str, Node]:

@@ -105,6 +105,21 @@ PROBLEMS = [
         ["f:1: a tag (tag:yaml.org,2002:int) is not allowed; every scalar is text"],
         id="a tag",
     ),
+    pytest.param(
+        "a: b # c\nd: first in #5, then in #6\ne: [x y, z] # f\n",
+        ["f:2: a # behind a text without quotes begins a comment; quote it"],
+        id="a text that its own # cuts short",
+    ),
+    pytest.param(
+        "a:\n  - two\n    lines é #5\n",
+        ["f:2: a # behind a text without quotes begins a comment; quote it"],
+        id="a text of two lines that its own # cuts short",
+    ),
+    pytest.param(
+        "a: 'in #5' # b\nc: >-\n  in #5\nd: no#5 at all\n",
+        [],
+        id="a # in quotes, in a block and inside a word",
+    ),
     pytest.param("? [a]\n: b\n", ["f:1: a key must be text"], id="a list as key"),
     pytest.param(
         "a\n---\nb\n", ["f:2: a second document; one file holds one document"], id="two documents"
