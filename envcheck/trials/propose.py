@@ -7,6 +7,7 @@ the first bad one were not tried. What a run can't tell, the cause, is left to t
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck import versions
@@ -89,6 +90,54 @@ def breaks(records: Iterable[Record], matrix: Matrix) -> tuple[list[Break], list
 
 def _merged(several: Iterable[list[str]]) -> Iterator[str]:
     yield from dict.fromkeys(each[0] for each in several)
+
+
+def entries(
+    of: Sequence[Break], records: Sequence[Record], matrix: Matrix, url: str, today: str
+) -> Iterator[dict[str, Any]]:
+    """
+    Yield the entries that would explain breaks: of one whose edges are a staircase, one for each step.
+
+    An entry is a rectangle of versions. The one around a staircase would call an error what ran well.
+    """
+    taken: dict[str, int] = {}
+    for each in of:
+        steps = _steps(each, records)
+        for number, step in enumerate(steps, 1):
+            made = entry(step, records, matrix, url, today)
+            count = taken[made["id"]] = taken.get(made["id"], 0) + 1
+            if count > 1:
+                made["id"] += f"-{count}"
+            if len(steps) > 1:
+                made["boundary"] += (
+                    f" Step {number} of {len(steps)}: together the bad versions are no rectangle."
+                )
+            yield made
+
+
+def _steps(of: Break, records: Sequence[Record]) -> list[Break]:
+    """Return the parts of a break that have nothing in them that ran well, as few as there can be."""
+    if not _well_inside(list(_edges(of, records)), records):
+        return [of]
+    ways = [list(_along(of, records, name)) for name in varied(records)[:2]]
+    return min(ways, key=len)
+
+
+def _along(of: Break, records: Sequence[Record], name: str) -> Iterator[Break]:
+    """Yield the parts of a break along the versions of one package."""
+    step: tuple[Record, ...] = ()
+    for _, cells in groupby(
+        sorted(of.cells, key=lambda cell: _version(cell, name)),
+        key=lambda cell: _version(cell, name),
+    ):
+        here = tuple(cells)
+        both = of._replace(cells=(*step, *here))
+        if step and _well_inside(list(_edges(both, records)), records):
+            yield of._replace(cells=step)
+            step = here
+        else:
+            step = both.cells
+    yield of._replace(cells=step)
 
 
 def entry(

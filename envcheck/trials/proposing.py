@@ -51,11 +51,12 @@ def run(
         raise SourceError(f"no record in {clean(', '.join(files))}; `envcheck try` writes them")
     matrix = open_matrix()
     told, new = propose.breaks(records, matrix)
-    entries = [propose.entry(each, records, matrix, url or _NO_URL, today) for each in new]
+    entries = list(propose.entries(new, records, matrix, url or _NO_URL, today))
     lines = [*_about(records), *_told(told, new)]
-    texts = {
-        f"known-bad/{entry['id'].partition('/')[0]}.yaml": as_yaml.item(entry) for entry in entries
-    }
+    texts: dict[str, str] = {}
+    for entry in entries:
+        name = f"known-bad/{entry['id'].partition('/')[0]}.yaml"
+        texts[name] = texts.get(name, "") + as_yaml.item(entry)
     if into is None:
         return "".join(f"{visible(line)}\n" for line in lines) + "".join(texts.values())
     made = sheet.sheet({"trial": trial, "title": title}, records, varied(records))

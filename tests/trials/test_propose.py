@@ -73,6 +73,36 @@ def test_what_ran_well_inside_is_told() -> None:
     )
 
 
+def test_two_entries_of_one_package_have_names_of_their_own() -> None:
+    other = GONE._replace(line="ImportError: cannot import name 'another' from 'transformers'")
+    grid = [*GRID, cell("4.57.6", "1.12.0", other), cell("4.57.6", "1.10.1")]
+    _, new = propose.breaks(grid, MATRIX)
+    made = propose.entries(new, grid, MATRIX, "https://example.org/1", "2026-11-24")
+
+    assert len({entry["id"] for entry in made}) == len(new) > 1
+
+
+def test_a_staircase_has_an_entry_for_each_step() -> None:
+    grid = [
+        cell("4.40.2", "1.10.1", GONE),
+        cell("4.40.2", "1.11.0"),
+        cell("4.40.2", "1.12.0"),
+        cell("4.41.2", "1.10.1", GONE),
+        cell("4.41.2", "1.11.0", GONE),
+        cell("4.41.2", "1.12.0"),
+        cell("4.42.4", "1.11.0", GONE),
+        cell("4.42.4", "1.12.0"),
+    ]
+    _, new = propose.breaks(grid, MATRIX)
+    first, second = propose.entries(new, grid, MATRIX, "https://example.org/1", "2026-11-24")
+
+    assert first["packages"] == ["accelerate<1.11.0", "transformers"]
+    assert second["packages"] == ["transformers>=4.41.2", "accelerate<1.12.0"]
+    for entry in (first, second):
+        assert "the entry is too wide" not in entry["boundary"]
+        assert " of 2: together the bad versions are no rectangle." in entry["boundary"]
+
+
 @pytest.fixture
 def trials(tmp_path: Path) -> Path:
     path = tmp_path / "trials.jsonl"
