@@ -10,7 +10,7 @@ from envcheck.errors import TrainingError
 from envcheck.training import wrapped
 from envcheck.training.groups import UNMARKED, names_of, of_optimizer
 from envcheck.training.layers import layers
-from envcheck.training.problem import Problem, sound, told
+from envcheck.training.problem import Problem, Result
 
 if TYPE_CHECKING:
     import os
@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 STAGE_3: Final = "deepspeed/moe-zero3"
 
 
-class ParamGroups(NamedTuple):
-    """
-    What `check_param_groups` found; true if there is no error among its problems.
-    """
-
+class _Found(NamedTuple):
     kind: str
     """deepspeed: its own expert layers | autoep: those that DeepSpeed put in the place of transformers' |
     transformers: plain modules to DeepSpeed, which need no marks | absent: no expert layers"""
@@ -38,15 +34,17 @@ class ParamGroups(NamedTuple):
     problems: tuple[Problem, ...]
     "In the order in which to solve them."
 
-    def __bool__(self) -> bool:
-        """
-        Tell whether there is no error among the problems; warnings may stand.
-        """
-        return sound(self.problems)
 
-    def __str__(self) -> str:
+class ParamGroups(_Found, Result):
+    """
+    What `check_param_groups` found; true if there is no error among its problems.
+    """
+
+    __slots__ = ()
+
+    def summary(self) -> str:
         """
-        Say all of it, in lines.
+        Say which layers there are, and how many of their parameters are trained.
         """
         stage = "unknown ZeRO stage" if self.stage is None else f"ZeRO stage {self.stage}"
         whose = {
@@ -55,7 +53,7 @@ class ParamGroups(NamedTuple):
             "transformers": "transformers' expert layers",
         }.get(self.kind, "no expert layers")
         counts = f", {self.trained} of {self.experts} expert parameters trained"
-        return told(f"{whose}{counts if self.experts else ''}, {stage}", self.problems)
+        return f"{whose}{counts if self.experts else ''}, {stage}"
 
 
 def check_param_groups(

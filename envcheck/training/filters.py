@@ -12,7 +12,7 @@ from envcheck.errors import TrainingError
 from envcheck.training import wrapped
 from envcheck.training.groups import UNMARKED
 from envcheck.training.layers import layers
-from envcheck.training.problem import Problem, sound, told
+from envcheck.training.problem import Problem, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,11 +23,7 @@ _OFFERED: Final = 16
 "Names of this model that are offered where a pattern matches none."
 
 
-class Trainable(NamedTuple):
-    """
-    What `check_trainable` found; true if there is no error among its problems.
-    """
-
+class _Found(NamedTuple):
     matched: Mapping[str, int]
     "How many parameters each pattern matches."
     trained: Mapping[str, int]
@@ -35,21 +31,23 @@ class Trainable(NamedTuple):
     problems: tuple[Problem, ...]
     "In the order in which to solve them."
 
-    def __bool__(self) -> bool:
-        """
-        Tell whether there is no error among the problems; warnings may stand.
-        """
-        return sound(self.problems)
 
-    def __str__(self) -> str:
+class Trainable(_Found, Result):
+    """
+    What `check_trainable` found; true if there is no error among its problems.
+    """
+
+    __slots__ = ()
+
+    def summary(self) -> str:
         """
-        Say all of it, in lines.
+        Say how many parameters each pattern matches.
         """
         counts = [
             f"{visible(pattern)}: {self.trained[pattern]} of {count} trained"
             for pattern, count in self.matched.items()
         ]
-        return told("; ".join(counts) or "no patterns: nothing is filtered", self.problems)
+        return "; ".join(counts) or "no patterns: nothing is filtered"
 
 
 def check_trainable(

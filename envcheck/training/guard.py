@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from envcheck.errors import TrainingError, UsageError
 from envcheck.training.alert import Alert, alert, of_weights
+from envcheck.training.processes import anywhere, averaged
 from envcheck.training.trainer import as_callback, is_main, scale
 from envcheck.training.watch import Sign, Watch
-from envcheck.training.weights import anywhere, weights
+from envcheck.training.weights import weights
 
 if TYPE_CHECKING:
     import os
@@ -170,6 +171,7 @@ class LossGuard:
         main: bool = True,
         model: Any = None,
         optimizer: Any = None,
+        together: bool = False,
     ) -> Alert | None:
         """
         Judge a record in a loop of one's own.
@@ -180,6 +182,8 @@ class LossGuard:
             main: This process tells it.
             model: For a look at its weights.
             optimizer: With what it is trained.
+            together: Every process calls this, with a loss of its own: what counts is their mean, as the
+                Trainer logs it, so that all leave the loop at the same step and none waits for another.
 
         Returns:
             What was found, if the training should end: then leave the loop.
@@ -187,6 +191,8 @@ class LossGuard:
         Raises:
             TrainingError: There is such a reason, and the action is raise.
         """
+        if together:
+            logs = averaged(logs, model)
         self._judge(
             logs, step, main=main, args=None, control=None, model=model, optimizer=optimizer
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from envcheck.clean import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 _SHOWN: Final = 3
 "Names that are shown before the rest is counted."
@@ -58,15 +58,34 @@ def few(names: Sequence[str]) -> str:
     return f"{text} and {more} more" if more > 0 else text
 
 
-def sound(problems: Iterable[Problem]) -> bool:
+class Result:
     """
-    Tell whether there is no error among problems.
+    What a check found: true if there is no error among its problems; warnings may stand.
     """
-    return all(each.severity != "error" for each in problems)
 
+    __slots__ = ()
 
-def told(summary: str, problems: Sequence[Problem]) -> str:
-    """
-    Join a summary and all that is wrong.
-    """
-    return "\n".join([summary, *map(str, problems)])
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """
+        What is wrong, in the order in which to solve it.
+        """
+        raise NotImplementedError
+
+    def summary(self) -> str:
+        """
+        Say in one line what was looked at.
+        """
+        raise NotImplementedError
+
+    def __bool__(self) -> bool:
+        """
+        Tell whether there is no error among the problems.
+        """
+        return all(each.severity != "error" for each in self.problems)
+
+    def __str__(self) -> str:
+        """
+        Say all of it, in lines.
+        """
+        return "\n".join([self.summary(), *map(str, self.problems)])

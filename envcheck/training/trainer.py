@@ -7,6 +7,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from envcheck.training.processes import is_first
+
 _CALLBACKS: dict[type, type] = {}
 "Classes that are transformers' callbacks too, by the class without it."
 
@@ -29,9 +31,9 @@ def as_callback(plain: type) -> type:
 
 def is_main(state: Any) -> bool:
     """
-    Tell whether this is the process that speaks, of all machines'.
+    Tell whether this is the process that speaks, of all machines': to a Trainer on CPUs each may be first.
     """
-    return bool(getattr(state, "is_world_process_zero", True))
+    return bool(getattr(state, "is_world_process_zero", True)) and is_first()
 
 
 def scale(optimizer: Any) -> float | None:

@@ -4,7 +4,6 @@ Whether the weights are still numbers.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envcheck.training import wrapped
@@ -73,19 +72,3 @@ def _finite(tensor: Any) -> bool | None:
         return bool(tensor.detach().isfinite().all())
     except (RuntimeError, NotImplementedError, TypeError):
         return None
-
-
-def anywhere(flag: bool, model: Any) -> bool:
-    """
-    Tell whether a flag is set in any of the processes; every one of them has to call this.
-    """
-    torch = sys.modules.get("torch")
-    distributed: Any = getattr(torch, "distributed", None)
-    if torch is None or distributed is None or not distributed.is_available():
-        return flag
-    if not distributed.is_initialized() or distributed.get_world_size() == 1:
-        return flag
-    device = next((each.device for each in model.parameters()), "cpu")
-    found = torch.tensor([int(flag)], device=device)
-    distributed.all_reduce(found, op=distributed.ReduceOp.MAX)
-    return bool(found.item())

@@ -216,3 +216,65 @@ def test_what_deepspeed_asserts_was_said_before(
             if each["severity"] == "error"
         }
         assert ("deepspeed/moe-zero3" in ids) is wrong, done.stdout
+
+
+@pytest.mark.index
+@pytest.mark.parametrize(
+    ("asked", "steps", "proof"),
+    [
+        pytest.param({}, 6, "nan-behind-zero", id="it stops"),
+        pytest.param({"guard": {"action": "raise"}}, 6, "nan-behind-zero", id="it raises"),
+        pytest.param(
+            {"guard": {"check_parameters": "always"}, "arguments": {"logging_steps": 4}},
+            4,
+            "nan-weights",
+            id="weights",
+        ),
+        pytest.param(
+            {
+                "arguments": {
+                    "max_steps": 30,
+                    "deepspeed": {
+                        "zero_optimization": {"stage": 2},
+                        "train_micro_batch_size_per_gpu": 4,
+                    },
+                }
+            },
+            22,
+            "nan-gradients",
+            id="DeepSpeed leaves those steps out",
+        ),
+        pytest.param({"loop": True}, 4, "nan-loss", id="a loop of one's own"),
+    ],
+)
+def test_of_two_processes_that_see_something_else_both_stop_at_the_same_step(
+    asked: dict[str, Any], steps: int, proof: str, tmp_path: Path
+) -> None:
+    python = made("transformers-5", *NEW)
+    arguments: list[str | Path] = [
+        *("-m", "torch.distributed.run", "--nproc_per_node", "2"),
+        *("--master_port", str(29900 + os.getpid() % 90)),
+        HERE / "ranks.py",
+    ]
+    done = subprocess.run(
+        [python, *arguments, tmp_path, json.dumps({"first_bad": 3, **asked})],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,  # one that stops alone would leave the other waiting
+        env=environ(
+            PYTHONPATH=str(ROOT),
+            DS_ACCELERATOR="cpu",
+            HF_HUB_OFFLINE="1",
+            OMP_NUM_THREADS="1",
+            CUDA_VISIBLE_DEVICES="",
+        ),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
+
+    assert [each["steps"] for each in found] == [steps, steps]
+    assert [each["alert"] for each in found] == [[proof, steps, True], [proof, steps, False]]
+    if not asked.get("loop"):
+        raises = asked.get("guard", {}).get("action") == "raise"
+        assert [each["raised"] for each in found] == [raises, raises]

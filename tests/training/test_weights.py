@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from models import Module, Parameter, of_class
 
-from envcheck.training.weights import Weights, anywhere, weights
+from envcheck.training.processes import anywhere, averaged, is_first
+from envcheck.training.weights import Weights, weights
 
 NAN, INF = float("nan"), float("inf")
 
@@ -56,3 +57,10 @@ def test_it_looks_through_wrappers() -> None:
 @pytest.mark.parametrize("flag", [True, False])
 def test_a_process_alone_agrees_with_itself(*, flag: bool) -> None:
     assert anywhere(flag, Module()) is flag
+    assert is_first()
+
+
+def test_the_mean_of_a_process_alone_is_its_own_record() -> None:
+    logs = {"loss": "2.5", "grad_norm": None}
+
+    assert averaged(logs, None) is logs
