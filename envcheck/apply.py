@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from envcheck.model import Change, Environment
 
@@ -48,20 +48,23 @@ def applied(config: Mapping[str, Any], settings: Mapping[str, str | None]) -> di
 
 def command(environment: Environment, changes: Iterable[Change]) -> str:
     """
-    Return the command that makes the changes, for a POSIX shell.
+    Return the command that makes the changes, for a POSIX shell: what is to go goes first.
 
     All requirements are in one command, so that the installer sees them together, and each is
     quoted: `>` would redirect. Versions and names are PEP 440 and PEP 503, so nothing else can be in them.
     """
-    wanted = " ".join(
-        f"'{change.package}=={change.after}'" for change in changes if change.after is not None
-    )
+    changes = tuple(changes)
+    wanted = [f"'{change.package}=={change.after}'" for change in changes if change.after]
+    gone = [change.package for change in changes if change.after is None]
     python = _quoted(environment.executable) if environment.executable else ""
     if environment.installer == "uv":
-        return (
-            f"uv pip install --python {python} {wanted}" if python else f"uv pip install {wanted}"
-        )
-    return f"{python or 'python'} -m pip install {wanted}"
+        install, remove, target = "uv pip install", "uv pip uninstall", f" --python {python}"
+        install, remove = (f"{each}{target if python else ''}" for each in (install, remove))
+    else:
+        install = f"{python or 'python'} -m pip install"
+        remove = f"{python or 'python'} -m pip uninstall -y"
+    steps: list[tuple[str, Sequence[str]]] = [(remove, gone), (install, wanted)]
+    return " && ".join(" ".join((step, *what)) for step, what in steps if what)
 
 
 def _quoted(path: str) -> str:

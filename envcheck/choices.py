@@ -49,6 +49,8 @@ class Scope(NamedTuple):
     "Versions to count as releases of packages of which none is known."
     far: bool = False
     "Whether one may go back for years."
+    removable: frozenset[NormalizedName] = frozenset()
+    "Packages that may be uninstalled."
 
 
 class Choice(NamedTuple):
@@ -104,6 +106,8 @@ class Choices:
         ]
         for cost, release in heapq.merge(*ways, key=lambda each: each[0]):
             yield Choice(cost, Package(name, release.version))
+        if before is not None and name in self._scope.removable:
+            yield Choice(price, None)
 
     def _allowed(self, releases: Iterable[Release], installed: Version | None) -> Iterator[Release]:
         """Leave out what is yanked, early, too old, or for another Python."""

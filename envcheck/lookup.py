@@ -78,6 +78,8 @@ def _fix(fix: Mapping[str, Any]) -> str:
         return "DeepSpeed configuration: " + ", ".join(
             f"{path} = {value}" for path, value in fix["deepspeed-config"].items()
         )
+    if "remove" in fix:
+        return f"remove {' and '.join(fix['remove'])}"
     return str(fix["advice"])
 
 

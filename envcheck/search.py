@@ -113,7 +113,10 @@ class Limit(NamedTuple):
 
     package: NormalizedName
     kind: str
-    "in, maybe, out: of a specifier | admits, refuses, otherwise: by what it requires of another one"
+    """
+    in, maybe, out: of a specifier | admits, refuses, otherwise: by what it requires of another one |
+    gone: not installed
+    """
     operand: str
     "A specifier | the severity from which on a breach counts | the requirement that it must not be."
     other: NormalizedName | None = None
@@ -286,7 +289,7 @@ class Search:
         merged = dict(node.limits)
         picks = dict(node.picks)
         cost = node.cost + price
-        changed: dict[NormalizedName, Package] = {}
+        changed: dict[NormalizedName, Package | None] = {}
         for limit in limits:
             if limit not in merged.get(limit.package, ()):
                 merged[limit.package] = (limit, *merged.get(limit.package, ()))
@@ -301,7 +304,7 @@ class Search:
                     break
             else:
                 return None
-            if choice.package is not None and number != now:
+            if number != now:
                 cost += choice.price - paid
                 picks[name] = number
                 changed[name] = choice.package
@@ -309,7 +312,12 @@ class Search:
             return node._replace(cost=cost, limits=merged)
         if self._most is not None and len(picks) > self._most:
             return None
-        packages = {**node.environment.packages, **changed}
+        packages = {**node.environment.packages}
+        for name, package in changed.items():
+            if package is None:
+                del packages[name]
+            else:
+                packages[name] = package
         environment = node.environment._replace(packages=packages)
         hits = tuple(hit for hit in node.hits if changed.keys().isdisjoint(hit.packages))
         return Node(cost, environment, picks, merged, hits, node.spared, tuple(changed))
@@ -336,8 +344,8 @@ class Search:
     def _judge(self, limit: Limit, package: Package | None) -> bool:
         kind = limit.kind
         if limit.other is None:
-            if package is None:
-                return kind == "out"
+            if package is None or kind == "gone":
+                return package is None and kind in {"gone", "out"}
             holds = versions.satisfies(package.version, limit.operand)
             return holds is True if kind == "in" else (holds is False) is (kind == "out")
         wanted = None if package is None else self._wanted(package, limit.other)
@@ -372,6 +380,8 @@ class Search:
         elif isinstance(hit.subject, Cause):
             fixes = hit.subject.record().get("fixes", ())
             reasons += [f"the entry advises: {fix['advice']}" for fix in fixes if "advice" in fix]
+            removed = [", ".join(fix["remove"]) for fix in fixes if "remove" in fix]
+            reasons += [f"the entry advises to uninstall {each}" for each in removed]
         return "; ".join(reasons)
 
     def _stuck(self, limit: Limit, node: Node) -> str:
@@ -390,7 +400,7 @@ class Search:
         wrong = next((hit for hit in hits if hit.severity == "error"), None)
         if wrong is None:
             return f"with another {name} something else fails"
-        version = moved.environment.packages[name].version
+        version = moved.environment.packages[name].version  # nothing is removable in this search
         kept = "".join(f", and {each} is to be kept" for each in wrong.packages if each in keep)
         return f"with {name} {version}, {_said(wrong, moved.environment)}{kept}"
 

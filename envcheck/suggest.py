@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck import versions
 from envcheck.apply import applied, command, json_text
+from envcheck.checks import requirements
 from envcheck.checks.conditions import look_up, setting
 from envcheck.checks.known_bad import Cause
 from envcheck.checks.requirements import Breach
@@ -115,12 +116,12 @@ class Advisor:
             known_good = self._known_good()
             found[:0] = [known_good] if known_good is not None else []
         flaws = min((each.flaws for each in found), default=None)
+        found = [each for each in found if each.flaws == flaws]
+        if self.goal.ids and self.is_outside != "error":
+            found = self._with_removal(found)
         same: dict[object, Suggestion] = {}
         for each in found:
-            if each.flaws == flaws:
-                same.setdefault(
-                    (each.suggestion.changes, each.suggestion.settings), each.suggestion
-                )
+            same.setdefault((each.suggestion.changes, each.suggestion.settings), each.suggestion)
         suggestions = _without_idle_settings([*same.values()])
         if self.options.prefer == "fewest":
             suggestions.sort(key=lambda each: (len(each.changes), each.known_good is not None))
@@ -216,11 +217,10 @@ class Advisor:
             {hit.id for hit in self.hits} | ({OUTSIDE} if self.is_outside else set())
         ) - left
         changes = tuple(
-            Change(
-                name, before.version if before else None, node.environment.packages[name].version
-            )
+            Change(name, before.version if before else None, after.version if after else None)
             for name in sorted(node.picks)
             for before in [self.environment.packages.get(name)]
+            for after in [node.environment.packages.get(name)]
         )
         return Suggestion(
             direction=_direction(changes),
@@ -231,6 +231,55 @@ class Advisor:
             known_good=known_good,
             command=command(self.environment, changes) if changes else "",
             note=_note(self.environment, changes),
+        )
+
+    def _with_removal(self, found: list[Advice]) -> list[Advice]:
+        """Add what entries recommend to uninstall, behind the last that they recommend more."""
+        ways, told = [], []
+        for hit in self.hits:
+            if hit.id in self.goal.ids and isinstance(hit.subject, Cause):
+                fixes = hit.subject.record().get("fixes", ())
+                ways += [frozenset(fix["remove"]) for fix in fixes if "remove" in fix]
+                told += [fix["packages"] for fix in fixes if "packages" in fix]
+        ways = [*dict.fromkeys(names for names in ways if self.removable(names))]
+        together = frozenset().union(*ways)
+        tries = [(names, False) for names in dict.fromkeys((*ways, together) if ways else ())]
+        tries += [] if found else [(names, True) for names, _ in tries]
+        for names, lax in tries:
+            gone = [Limit(name, "gone", "") for name in sorted(names)]
+            search = self.searching("down up", removable=names, far=lax, lax=lax)
+            advice, _ = self._advice(search, gone)
+            if advice is not None and (not found or advice.flaws <= found[0].flaws):
+                at = max(
+                    (at for at, each in enumerate(found, 1) if self._told(each, told)), default=0
+                )
+                return [*found[:at], advice, *found[at:]]
+        return found
+
+    def _told(self, advice: Advice, fixes: Iterable[Sequence[str]]) -> bool:
+        """Tell whether an advice is of settings, or leads to a known-good set or to what is required."""
+        after = {name: package.version for name, package in self.environment.packages.items()}
+        after.update({change.package: change.after for change in advice.suggestion.changes})
+        return bool(advice.suggestion.settings or advice.suggestion.known_good) or any(
+            all(
+                pin.name in after and versions.satisfies(after[pin.name], pin.specifier)
+                for pin in map(versions.requirement, texts)
+            )
+            for texts in fixes
+        )
+
+    def removable(self, names: Collection[NormalizedName]) -> bool:
+        """
+        Tell whether packages are installed, need not be kept, and nothing else that is known requires them.
+        """
+        packages = self.environment.packages
+        return all(
+            name in packages and name not in self.options.keep for name in names
+        ) and not any(
+            required.name in names and requirements.applies(required, self.environment) is not False
+            for name, package in packages.items()
+            if name not in names
+            for required in requirements.declared(package, self.matrix)
         )
 
     def _settings(self) -> Advice | None:
@@ -355,21 +404,25 @@ def _curable(hit: Hit) -> bool:
 
 
 def _direction(changes: Iterable[Change]) -> str:
-    """Say where versions move; a package that is installed anew moves nowhere."""
+    """Say where versions move; a package that is installed anew or removed moves nowhere."""
     up = {
         change.after > versions.public(change.before)
         for change in changes
         if change.before is not None and change.after is not None
     }
     if not up:
-        return "upgrade" if changes else "settings"
+        installs = any(change.after is not None for change in changes)
+        return "upgrade" if installs else "mixed" if changes else "settings"
     return "mixed" if len(up) > 1 else "upgrade" if up.pop() else "downgrade"
 
 
 def _note(environment: Environment, changes: Iterable[Change]) -> str:
     """Say what an installer does that one might not expect."""
-    copies, builds = [], []
+    copies, builds, gone = [], [], []
     for change in changes:
+        if change.after is None:
+            gone.append(change.package)
+            continue
         package = environment.packages.get(change.package)
         if package is not None and package.origin != "index":
             copies.append(change.package)
@@ -385,6 +438,8 @@ def _note(environment: Environment, changes: Iterable[Change]) -> str:
             f"Builds of another index are in use: {', '.join(builds)}. "
             "Give that index too, to get the same kind."
         )
+    if gone:
+        notes.append(f"Only if nothing that is run here uses {' or '.join(gone)} by itself.")
     return " ".join(notes)
 
 

@@ -35,6 +35,10 @@ def test_an_entry_is_explained_with_all_there_is() -> None:
         assert expected in shown
 
 
+def test_what_is_to_be_uninstalled_is_explained() -> None:
+    assert "fix          remove torchao\n" in lookup.explain("torchao/peft-needs-0.16", [])
+
+
 def test_a_set_is_explained_with_its_evidence() -> None:
     shown = lookup.explain("moe-llava@2024-02-15", [])
 

@@ -190,6 +190,12 @@ def test_a_fix_cures(entry: Mapping[str, Any], fix: Mapping[str, Any]) -> None:
     for path, value in fix.get("deepspeed-config", {}).items():
         config = witness.changed(environment.deepspeed_config or {}, path, witness.literal(value))
         environment = environment._replace(deepspeed_config=config)
+    if "remove" in fix:
+        left = {
+            name: each for name, each in environment.packages.items() if name not in fix["remove"]
+        }
+        assert entry["id"] not in hits(environment._replace(packages=left))
+        return
     pins = [versions.requirement(text) for text in fix.get("packages", ())]
     admitted = {pin.name: witness.admitted(pin.name, pin.specifier, MATRIX) for pin in pins}
     for at in (0, -1):  # the lowest and the highest of each range

@@ -18,12 +18,14 @@ from packaging.version import Version
 from envcheck import versions
 from envcheck.apply import applied, command
 from envcheck.audit import CHECKS, audit
+from envcheck.checks import known_bad, requirements
+from envcheck.formats import text
 from envcheck.known_good import OUTSIDE
 from envcheck.model import Change, Options, Package
 from envcheck.search import half_done
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from packaging.utils import NormalizedName
     from worlds import MakeEnvironment, MakeMatrix
@@ -520,6 +522,106 @@ def test_what_an_installer_would_do_unasked_is_noted(
     assert (suggestion.note, suggestion.changes[0].after) == (note, Version("2.0"))
 
 
+ADDON = """
+- id: torchao/breaks
+  packages: ["torchao<0.16", "peft>=0.19"]
+  fixes:
+    - packages: [torchao==0.17.0]
+    - remove: [torchao]
+- id: autoawq/breaks
+  packages: [autoawq, peft]
+  fixes: [{remove: [autoawq]}]
+- id: trl/breaks
+  packages: ["trl<1"]
+"""
+ADDONS = "torchao: [0.15.0, 0.17.0]\npeft: [0.18.0, 0.19.0]\ntrl: [0.9, 1.0]\nautoawq: [0.2.9]"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(
+            (
+                ["torchao==0.15.0", "peft==0.19.0"],
+                {},
+                (),
+                [{"peft": "0.18.0"}, {"torchao": "0.17.0"}, {"torchao": None}],
+            ),
+            id="behind the last that the entry recommends",
+        ),
+        pytest.param(
+            (
+                ["torchao==0.15.0", "peft==0.19.0", "autoawq==0.2.9"],
+                {},
+                (),
+                [{"autoawq": None, "torchao": "0.17.0"}],
+            ),
+            id="the only cure of one of two",
+        ),
+        pytest.param(
+            (
+                ["autoawq==0.2.9", "peft==0.18.0", "trl==0.9"],
+                {},
+                (),
+                [{"autoawq": None, "trl": "1.0"}],
+            ),
+            id="with what else must change",
+        ),
+        pytest.param((["autoawq==0.2.9", "peft==0.18.0"], {}, ("autoawq",), []), id="kept"),
+        pytest.param(
+            (["autoawq==0.2.9", "peft==0.18.0"], {"requires": {"peft": ["autoawq"]}}, (), []),
+            id="required by another one",
+        ),
+        pytest.param(
+            (
+                ["autoawq==0.2.9", "peft==0.18.0"],
+                {"requires": {"peft": ["autoawq; sys_platform == 'win32'"]}, "platform": "linux"},
+                (),
+                [{"autoawq": None}],
+            ),
+            id="required elsewhere",
+        ),
+    ],
+)
+def test_what_an_entry_would_have_uninstalled_is_suggested(
+    environment: MakeEnvironment,
+    matrix: MakeMatrix,
+    case: tuple[list[str], dict[str, Any], tuple[str, ...], list[dict[str, str | None]]],
+) -> None:
+    pins, facts, keep, changes = case
+    options = Options(keep=frozenset(worlds.names(*keep)))
+    report = audit(environment(*pins, **facts), matrix(ADDON, releases=ADDONS), options)
+    found = [
+        {each.package: str(each.after) if each.after else None for each in one.changes}
+        for one in report.suggestions
+    ]
+    assert found == changes
+    assert bool(report.unresolved) is (not changes)
+
+
+def test_a_removal_says_what_it_is_and_what_it_takes_for_granted(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    known = matrix(ADDON, releases=ADDONS)
+    (one,) = audit(environment("autoawq==0.2.9", "peft==0.18.0"), known).suggestions
+    assert one.note == "Only if nothing that is run here uses autoawq by itself."
+    assert one.command == "python -m pip uninstall -y autoawq"
+    assert one.direction == "mixed"
+    (both,) = audit(environment("autoawq==0.2.9", "peft==0.18.0", "trl==0.9"), known).suggestions
+    assert both.command == "python -m pip uninstall -y autoawq && python -m pip install 'trl==1.0'"
+    kept = Options(keep=frozenset(worlds.names("autoawq")))
+    report = audit(environment("autoawq==0.2.9", "peft==0.18.0"), known, kept)
+    assert "the entry advises to uninstall autoawq" in report.unresolved[0][1]
+    assert report.to_dict()["unresolved"]
+    again = audit(environment("autoawq==0.2.9", "peft==0.18.0"), known).to_dict()
+    assert again["suggestions"][0]["changes"] == [
+        {"package": "autoawq", "from": "0.2.9", "to": None}
+    ]
+    shown = text.plain(text.rows(audit(environment("autoawq==0.2.9", "peft==0.18.0"), known)))
+    assert "Uninstall what is only loaded because it is there" in shown
+    assert "autoawq  0.2.9 -> removed" in shown
+
+
 @pytest.mark.parametrize(
     ("settings_", "after"),
     [
@@ -603,9 +705,10 @@ NAMES = (
         min_size=1,
         max_size=3,
     ),
+    st.booleans(),
 )
 def test_a_command_can_be_pasted_into_a_shell(
-    executable: str, installer: str, numbers: list[str]
+    executable: str, installer: str, numbers: list[str], removes: bool
 ) -> None:
     made = worlds.environment("peft==1.0", executable=executable, installer=installer)
     changes = [
@@ -618,7 +721,15 @@ def test_a_command_can_be_pasted_into_a_shell(
         if installer == "uv"
         else [executable, "-m", "pip", "install"]
     )
-    assert shlex.split(command(made, changes)) == [*start, *pins]
+    first: list[str] = []
+    if removes:
+        changes += [Change(worlds.names("torchao")[0], Version("1.0"), None)]
+        yes = [] if installer == "uv" else ["-y"]
+        first = [*start, *yes, "torchao", "&&"]
+        first[first.index("install")] = "uninstall"
+        if installer == "uv":
+            assert first[:5] == ["uv", "pip", "uninstall", "--python", executable]
+    assert shlex.split(command(made, changes)) == [*first, *start, *pins]
 
 
 def test_a_command_quotes_only_what_it_must(environment: MakeEnvironment) -> None:
@@ -667,8 +778,13 @@ def test_every_suggestion_keeps_its_promises(
         assert {*suggestion.remaining} == ids(after, "warning")
         if not ids(before, "error"):
             assert {*suggestion.remaining} < ids(before, "warning") | {""}
-    flawed = [each for each in before.suggestions if {*each.remaining} - ids(before, "warning")]
-    assert flawed in ([], [*before.suggestions])
+    stays = [each for each in before.suggestions if not _removes(each)]
+    flawed = [each for each in stays if {*each.remaining} - ids(before, "warning")]
+    assert flawed in ([], stays)
+
+
+def _removes(suggestion: Suggestion) -> bool:
+    return any(change.after is None for change in suggestion.changes)
 
 
 def _obeys(
@@ -676,22 +792,37 @@ def _obeys(
 ) -> None:
     python = versions.version(made.python) if made.python else None
     moves = []
+    gone = [change.package for change in suggestion.changes if change.after is None]
+    told = {
+        name
+        for hit in known_bad.hits(made, known)
+        for fix in hit.subject.record().get("fixes", ())  # type: ignore[union-attr]
+        for name in fix.get("remove", ())
+    }
+    assert {*gone} <= told & made.packages.keys() - keep
+    assert not any(_requires(package, gone, made, known) for package in made.packages.values())
+    assert bool(gone) == ("uninstall" in suggestion.command) == ("Only if" in suggestion.note)
     for package, before, after in suggestion.changes:
+        if after is None:
+            assert before == made.packages[package].version
+            continue
         (release,) = [each for each in known.releases(package) if each.version == after]
         assert not release.yanked
         assert not release.version.is_prerelease or (before and before.is_prerelease)
         assert python is None or versions.contains(release.python, python)
         assert package not in keep
         assert before == (made.packages[package].version if package in made.packages else None)
-        assert after not in {None, before}
-        if before is not None and after is not None:
+        assert after != before
+        if before is not None:
             moves.append("upgrade" if after > before else "downgrade")
     assert len({change.package for change in suggestion.changes}) == len(suggestion.changes)
     if suggestion.changes:
-        expected = {*moves} or {"upgrade"}
+        installs = [change for change in suggestion.changes if change.after is not None]
+        expected = {*moves} or ({"upgrade"} if installs else {"mixed"})
         assert suggestion.direction == (expected.pop() if len(expected) == 1 else "mixed")
-        pins = [f"{change.package}=={change.after}" for change in suggestion.changes]
-        assert shlex.split(suggestion.command)[-len(pins) :] == pins
+        words = shlex.split(suggestion.command)
+        pins = [f"{change.package}=={change.after}" for change in installs]
+        assert words[len(words) - len(pins) :] == pins
     else:
         assert (suggestion.direction, suggestion.command) == ("settings", "")
         assert suggestion.settings
@@ -705,7 +836,8 @@ def test_where_any_change_removes_the_errors_one_is_found_and_it_is_small(
     known, made = worlds.world(Random(seed), packages=packages, most=most)
     before = audit(made, known)
     assume(ids(before, "error"))
-    clean, any_ = _smallest(made, known, ids(before, "warning"))
+    removable = _removable(made, known, ids(before, "error"))
+    clean, any_ = _smallest(made, known, ids(before, "warning"), removable)
     found = [each for each in before.suggestions if not each.settings]
     if any_ is None:
         assert not found
@@ -717,13 +849,43 @@ def test_where_any_change_removes_the_errors_one_is_found_and_it_is_small(
         assert min(len(each.changes) for each in flawless) <= clean + 1
 
 
+def _requires(
+    package: Package, others: Collection[NormalizedName], made: Environment, known: Matrix
+) -> bool:
+    """Tell whether a package that isn't among some others requires one of them."""
+    return package.name not in others and any(
+        each.name in others
+        and versions.marker_holds(each.marker, made.python, made.platform) is not False
+        for each in requirements.declared(package, known)
+    )
+
+
+def _removable(made: Environment, known: Matrix, errors: set[str]) -> set[NormalizedName]:
+    """Return what entries recommend to uninstall, and nothing requires."""
+    found = set()
+    for hit in known_bad.hits(made, known):
+        if hit.id in errors and isinstance(hit.subject, known_bad.Cause):
+            for fix in hit.subject.record().get("fixes", ()):
+                found |= {*fix.get("remove", ())}
+    packages = made.packages
+    return {
+        name
+        for name in found
+        if name in packages
+        and not any(_requires(each, [name], made, known) for each in packages.values())
+    }
+
+
 def _smallest(
-    made: Environment, known: Matrix, warnings: set[str]
+    made: Environment, known: Matrix, warnings: set[str], removable: set[NormalizedName]
 ) -> tuple[int | None, int | None]:
     """Try everything: the fewest changes that leave no error, without a new warning and with one."""
     names = sorted({*known.tracked} | made.packages.keys())
     clean = any_ = None
-    for choice in product(*(_possible(name, made, known) for name in names)):
+    choices = [
+        [*_possible(name, made, known), *([None] if name in removable else [])] for name in names
+    ]
+    for choice in product(*choices):
         moved = sum(
             package is not made.packages.get(name)
             for name, package in zip(names, choice, strict=True)

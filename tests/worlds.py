@@ -68,6 +68,8 @@ def changed(before: Environment, suggestion: Suggestion) -> Environment:
     packages = dict(before.packages)
     for change in suggestion.changes:
         packages[change.package] = Package(change.package, change.after)
+        if change.after is None:
+            del packages[change.package]
     after = before._replace(packages=dict(sorted(packages.items())))
     if suggestion.settings and before.deepspeed_config is not None:
         settings = dict(suggestion.settings)
@@ -219,6 +221,8 @@ def _entry(random: Random, number: int, numbers: Mapping[str, list[str]]) -> dic
         more["deepspeed-config"] = {"zero_optimization.overlap_comm": ["true"]}
         if random.random() < 0.5:
             more["fixes"] = [{"deepspeed-config": {"zero_optimization.overlap_comm": "false"}}]
+    if random.random() < 0.2:
+        more.setdefault("fixes", []).append({"remove": [random.choice(names)]})
     if random.random() < 0.5:
         more["likely"] = True
     severity = random.choice(("error", "error", "error", "warning"))

@@ -82,8 +82,8 @@ def judged(name: NormalizedName, required: Requirement, environment: Environment
             return None
     elif versions.satisfies(other.version, required.specifier) is not False:
         return None
-    applies = _applies(required.marker, environment.python, environment.platform)
-    if applies is False:
+    holds = applies(required, environment)
+    if holds is False:
         return None
     # Outside of the core of a training stack (an inference engine, a user interface) a broken promise
     # matters only to who uses that package; a newer release than was declared for often works; and a
@@ -91,12 +91,19 @@ def judged(name: NormalizedName, required: Requirement, environment: Environment
     doubts = (
         name not in CORE,
         other is not None and _only_capped(required.specifier, other.version),
-        applies is None,
+        holds is None,
     )
     severity = ("error", "warning", "info", "info")[sum(doubts)]
     identifier = f"requirement/{name}/{required.name}"
     breach = Breach(name, required)
-    return Hit(identifier, severity, bool(applies), (name, required.name), breach)
+    return Hit(identifier, severity, bool(holds), (name, required.name), breach)
+
+
+def applies(required: Requirement, environment: Environment) -> bool | None:
+    """
+    Tell whether a requirement's marker holds in an environment; `None`: can't be told.
+    """
+    return _applies(required.marker, environment.python, environment.platform)
 
 
 @cache  # a search asks for the same few markers again and again

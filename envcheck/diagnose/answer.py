@@ -289,6 +289,8 @@ def fix_text(fix: Mapping[str, Any]) -> str:
 
     >>> fix_text({"packages": ["deepspeed==0.12.3"]})
     'Install deepspeed==0.12.3'
+    >>> fix_text({"remove": ["torchao"]})
+    'Uninstall torchao, if nothing in the run uses it'
     >>> fix_text({"deepspeed-config": {"zero_optimization.overlap_comm": "false"}})
     'Set zero_optimization.overlap_comm = false in the DeepSpeed configuration'
     """
@@ -301,4 +303,6 @@ def fix_text(fix: Mapping[str, Any]) -> str:
         ]
         text = f"{' and '.join(settings)} in the DeepSpeed configuration"
         return text[0].upper() + text[1:]
+    if "remove" in fix:
+        return f"Uninstall {' and '.join(fix['remove'])}, if nothing in the run uses it"
     return str(fix["advice"]).rstrip(".")

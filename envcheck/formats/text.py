@@ -213,6 +213,8 @@ def _suggestion(number: int, suggestion: Suggestion, width: int) -> Iterator[Row
         head = f"{suggestion.direction.capitalize()} to the known-good set {suggestion.known_good}"
     elif suggestion.direction == "settings":
         head = "Keep the versions, and in the DeepSpeed configuration"
+    elif all(change.after is None for change in suggestion.changes):
+        head = "Uninstall what is only loaded because it is there"
     else:
         head = f"{suggestion.direction.capitalize()}, the smallest change"
     yield ()

@@ -52,6 +52,7 @@ def entry(answers: Answers, today: str) -> dict[str, Any]:
         for key, value in map(_pair, answers.get("fix-setting", ()))
     ]
     fixes += [{"packages": split(text)} for text in answers.get("fix", ())]
+    fixes += [{"remove": text.split()} for text in answers.get("remove", ())]
     fixes += [{"advice": text} for text in answers.get("advice", ())]
     record: dict[str, Any] = {
         "id": identifier(answers),

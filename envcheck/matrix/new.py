@@ -230,8 +230,10 @@ class Interview:
             return "deepspeed-config" in draft.entry(answers, self._today)
         if question.key == "loss":
             return answers.get("silent") == [YES] or not answers.get("error")
-        if question.key == "advice":
+        if question.key == "remove":
             return not (answers.get("fix") or answers.get("fix-setting"))
+        if question.key == "advice":
+            return not any(answers.get(key) for key in ("fix", "fix-setting", "remove"))
         return True
 
     def _introduce(self, question: Question) -> None:

@@ -123,6 +123,14 @@ QUESTIONS: Final = (
         several=True,
     ),
     Question(
+        "remove",
+        "Packages to uninstall",
+        "Where one of them is only loaded because it is there, and the run does without.",
+        "NAMES",
+        NOTHING,
+        several=True,
+    ),
+    Question(
         "advice",
         "Other cure",
         'In words, where neither versions nor settings cure: Pass attn_implementation="eager".',

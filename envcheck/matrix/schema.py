@@ -102,6 +102,7 @@ ENTRY: Final = record(
                 {
                     "packages": list_of(PIN),
                     "deepspeed-config": mapping_of(_PATH, SETTING),
+                    "remove": list_of(_NAME),
                     "advice": text(400),
                 },
                 only_one=True,

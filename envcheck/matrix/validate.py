@@ -176,6 +176,8 @@ class _Entry:
                 yield from self.version_fix_problems(fix["packages"])
             elif "deepspeed-config" in fix:
                 yield from self.settings_fix_problems(fix["deepspeed-config"])
+            elif "remove" in fix and not {pin.name for pin in self.pins} & {*fix["remove"]}:
+                yield f"the fix remove {', '.join(fix['remove'])} does not cure: it is not in packages"
 
     def condition_problems(self) -> Iterator[str]:
         for key in ("python", "cuda", "gpu"):

@@ -116,7 +116,7 @@ def test_only_what_applies_is_asked() -> None:
     asked = [key for key, _ in someone.asked]
     assert asked == [
         *("package", "with", "only-when", "title", "id", "severity", "silent", "error", "error"),
-        *("why", "fix", "advice", "evidence", "evidence"),
+        *("why", "fix", "remove", "advice", "evidence", "evidence"),
     ]
     assert dict(someone.asked)["severity"] == "error"
     assert dict(someone.asked)["id"] == "cannot-be-imported"

@@ -68,6 +68,7 @@ SOUND = [
     ),
     pytest.param({"fixes": [{"packages": ["torch>=2.1", "peft==9"]}]}, id="brings something along"),
     pytest.param({"fixes": [{"advice": "Do something."}]}, id="advice"),
+    pytest.param({"fixes": [{"remove": ["torch", "triton"]}]}, id="a removal"),
     pytest.param(
         {
             "deepspeed_config": STAGE,
@@ -244,6 +245,11 @@ WRONG = [
         {"fixes": [{"deepspeed-config": {"bf16.enabled": "true"}}]},
         "the fix bf16.enabled: true changes the DeepSpeed configuration, which is no condition here",
         id="settings without a condition",
+    ),
+    pytest.param(
+        {"fixes": [{"remove": ["triton"]}]},
+        "the fix remove triton does not cure: it is not in packages",
+        id="a removal of something else",
     ),
     pytest.param(
         {
