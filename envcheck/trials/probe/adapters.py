@@ -101,11 +101,16 @@ def trl(work: Work) -> dict[str, Any]:
 
 
 def _parameters(kind: Any) -> list[str]:
+    """
+    Name what a class can be made with: what it takes itself, and what those above it take if it hands
+    on whatever it is given.
+    """
     inspect = importlib.import_module("inspect")
     names: list[str] = []
     for part in kind.__mro__:
         if "__init__" in vars(part):
-            names += inspect.signature(part.__init__).parameters
-            if not part.__module__.startswith("trl"):
+            parameters = inspect.signature(part.__init__).parameters
+            names += parameters
+            if all(each.kind is not each.VAR_KEYWORD for each in parameters.values()):
                 break
     return names
