@@ -92,6 +92,7 @@ def _evidence(item: Mapping[str, Any]) -> str:
     parts += [
         item.get("platform", ""),
         ", ".join(item.get("checks", ())),
+        f"trial {item['trial']}" if "trial" in item else "",
         item.get("url", ""),
         item.get("note", ""),
     ]

@@ -114,4 +114,5 @@ def test_trials_are_listed_as_tables() -> None:
     assert all(len(line) <= 80 for line in shown.splitlines())
     assert "moe-llava@2024-02-11  Python 3.11.7, 2026-11-24: resolve, install" in shown
     assert lookup.listing("trials", [], package="flash-attn") == ""
+    assert "trial deepspeed-import" in lookup.explain("pydantic/deepspeed-since-0.15.0", [])
     assert envcheck("list", "--trials").stdout == shown
