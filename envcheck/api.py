@@ -34,6 +34,9 @@ def check(
     deepspeed_config: PathLike | Mapping[str, Any] | None = None,
     model_config: PathLike | Mapping[str, Any] | None = None,
     hostfile: PathLike | None = None,
+    include: str | None = None,
+    exclude: str | None = None,
+    launch: PathLike | None = None,
     world_size: int | None = None,
     reader: str | None = None,
     keep: Iterable[str] = (),
@@ -57,6 +60,9 @@ def check(
         deepspeed_config: The run's configuration, as a file or as data.
         model_config: The model's config.json, its folder, or the data in it.
         hostfile: The hostfile of the run.
+        include: Hosts and slots of it to use, as `deepspeed --include` takes them.
+        exclude: Hosts and slots of it not to use.
+        launch: The script that starts the run, or its accelerate configuration; read, never run.
         world_size: On how many processes the batch is divided.
         reader: transformers | accelerate | deepspeed: who reads the configuration first; `None`: not known.
         keep: Packages that no suggestion may change.
@@ -94,6 +100,9 @@ def check(
         deepspeed_config=None if isinstance(deepspeed_config, dict) else _text(deepspeed_config),
         model_config=None if isinstance(model_config, dict) else _text(model_config),
         hostfile=_text(hostfile),
+        include=include,
+        exclude=exclude,
+        launch=_text(launch),
         world_size=None if world_size is None else str(world_size),
         reader=reader,
         keep=tuple(keep),

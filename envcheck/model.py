@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from envcheck.launch.hosts_file import Hosts
+    from envcheck.launch.planned import Planned
 
 SEVERITIES: Final = ("info", "warning", "error")
 """In rising order: `SEVERITIES.index` compares two of them."""
@@ -72,6 +73,8 @@ class SettingsFile(NamedTuple):
     "Dotted path and line of every key that is there again."
     beyond_json: tuple[tuple[str, int], ...] = ()
     "What in it is Hjson but not JSON, with the first line of each."
+    named_by: str = ""
+    "The launch script that names it; empty: the user does."
 
 
 class Environment(NamedTuple):
@@ -109,8 +112,12 @@ class Environment(NamedTuple):
     "transformers | accelerate | deepspeed: who reads that configuration first; `None`: not said."
     world_size: int | None = None
     "Processes that share the batch; `None`: not known."
+    world_size_from: str = ""
+    "What tells that; empty: the user does."
     hosts: Hosts | None = None
     "The hostfile of the run; `None`: none is given."
+    planned: Planned | None = None
+    "How the run is going to be started; `None`: not known."
     model: Mapping[str, Any] | None = None
     "Facts from a model's config.json, as `sources.model_config.facts` names them."
 

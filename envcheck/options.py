@@ -24,6 +24,9 @@ class CheckOptions(NamedTuple):
     deepspeed_config: str | None = None
     model_config: str | None = None
     hostfile: str | None = None
+    include: str | None = None
+    exclude: str | None = None
+    launch: str | None = None
     world_size: str | None = None
     reader: str | None = None
     keep: tuple[str, ...] = ()
@@ -72,6 +75,14 @@ ABOUT: Final[dict[str, About]] = {
     "model_config": About("The model's config.json, or the folder it is in.", "FILE"),
     "hostfile": About(
         "The hostfile of the run, judged as the installed DeepSpeed reads it.", "FILE"
+    ),
+    "include": About("Hosts and slots of the hostfile to use: host[:slot,…][@host…].", "STR"),
+    "exclude": About("Hosts and slots of the hostfile not to use.", "STR"),
+    "launch": About(
+        "The shell or Slurm script that starts the run, or its accelerate configuration; read, never "
+        "run. Without it those in the working directory count, if they name one DeepSpeed "
+        "configuration; none: not even those.",
+        "FILE",
     ),
     "world_size": About("On how many processes (GPUs) the batch is divided.", "N"),
     "reader": About(

@@ -6,19 +6,22 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from envcheck import sources, versions
 from envcheck.audit import audit
 from envcheck.clean import clean
 from envcheck.errors import SourceError, UsageError
-from envcheck.files import STDIN
+from envcheck.files import STDIN, naming
 from envcheck.matrix.store import open_matrix
 from envcheck.model import SEVERITIES, Environment, Options, Report
 
 if TYPE_CHECKING:
     from envcheck.matrix import Matrix
     from envcheck.options import CheckOptions
+
+_SCRIPTS: Final = (".sh", ".bash", ".slurm", ".sbatch", ".job", ".yaml", ".yml")
+"Names of files that may say how a run is started."
 
 
 def check(options: CheckOptions) -> int:
@@ -33,9 +36,22 @@ def check(options: CheckOptions) -> int:
     """
     matrix = open_matrix(options.matrix)
     in_full = options.format == "json" or options.verbose
-    report = judge(read(options, matrix), matrix, options, conditional=in_full)
+    environment = _looked(read(options, matrix), options)
+    report = judge(environment, matrix, options, conditional=in_full)
     write(report, options)
     return 0 if options.exit_zero else exit_code(report, options.fail_on)
+
+
+def _looked(environment: Environment, options: CheckOptions) -> Environment:
+    """Add what launch scripts here say, where neither one of them nor a configuration is given."""
+    if options.launch is not None or options.deepspeed_config is not None:
+        return environment
+    names = naming(b"deepspeed", _SCRIPTS)
+    if not names:
+        return environment
+    from envcheck.launch import taken
+
+    return taken.discovered(environment, names, options)
 
 
 def judge(
@@ -79,8 +95,8 @@ def read(options: CheckOptions, matrix: Matrix) -> Environment:
     given = [name for name in ("python", "path", "from_") if getattr(options, name)]
     if len(given) > 1:
         raise UsageError("only one of --python, --path and --from can be given")
-    if options.hostfile == options.from_ == STDIN:
-        raise UsageError("only one of --from and --hostfile can be standard input")
+    if [options.from_, options.hostfile, options.launch].count(STDIN) > 1:
+        raise UsageError("only one of --from, --hostfile and --launch can be standard input")
     if options.python_version is not None and versions.version(options.python_version) is None:
         raise UsageError(
             f"--python-version {clean(options.python_version)}: not a version; give one such as 3.10"
@@ -101,6 +117,7 @@ def with_facts(environment: Environment, options: CheckOptions) -> Environment:
     Add to an environment what the options tell of it, and of the run that is planned in it.
 
     Raises:
+        UsageError: They don't fit together.
         SourceError: A configuration can't be read.
     """
     facts: dict[str, Any] = {}
@@ -117,7 +134,11 @@ def with_facts(environment: Environment, options: CheckOptions) -> Environment:
     if options.hostfile is not None:
         from envcheck.launch import hosts_file
 
-        facts["hosts"] = hosts_file.read(options.hostfile)
+        facts["hosts"] = hosts_file.read(
+            options.hostfile, include=options.include, exclude=options.exclude
+        )
+    elif options.include or options.exclude:
+        raise UsageError("--include and --exclude choose from a hostfile: give it by --hostfile")
     if options.world_size is not None:
         if not (options.world_size.isdecimal() and 0 < int(options.world_size[:8]) < 10_000_000):
             raise UsageError(
@@ -126,7 +147,13 @@ def with_facts(environment: Environment, options: CheckOptions) -> Environment:
         facts["world_size"] = int(options.world_size)
     if options.reader is not None:
         facts["reader"] = options.reader
-    return environment._replace(**facts) if facts else environment
+    if facts:
+        environment = environment._replace(**facts)
+    if options.hostfile is None and options.launch is None:
+        return environment
+    from envcheck.launch import taken
+
+    return taken.given(environment, options)
 
 
 def project_for(name: str | None, environment: Environment, matrix: Matrix) -> str | None:

@@ -232,3 +232,18 @@ def test_a_kind_of_file_that_has_no_name_is_refused() -> None:
 
     with pytest.raises(files.NotAFileError, match="not a regular file"):
         files._regular(odd)
+
+
+def test_files_here_that_hold_a_word_are_found_by_their_names_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.sh", "deepspeed")
+    write(tmp_path / "b.sh", "ls")
+    write(tmp_path / "c.txt", "deepspeed")
+    write(tmp_path / ".d.sh", "deepspeed")
+    write(tmp_path / "below" / "e.sh", "deepspeed")
+    (tmp_path / "f.sh").mkdir()
+    os.mkfifo(tmp_path / "g.sh")
+
+    assert files.naming(b"deepspeed", (".sh",)) == ["a.sh"]

@@ -52,14 +52,24 @@ def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:
     said = _Said(environment, matrix)
     for flaw, verify in _flaws(environment):
         if not said.covers(flaw):
-            severity = flaw.severity
-            if verify and severity == "error":
-                severity = "warning"
+            doubt = verify or (_shared(environment) if flaw.what == "batch-size" else "")
+            severity = "warning" if doubt and flaw.severity == "error" else flaw.severity
             names = [_DEEPSPEED]
             if flaw.what in _EARLIER:
                 names += _READERS
             installed = tuple(name for name in names if name in environment.packages)
-            yield Hit(flaw.id, severity, not verify, installed, Fault(flaw, verify))
+            yield Hit(flaw.id, severity, not doubt, installed, Fault(flaw, doubt))
+
+
+def _shared(environment: Environment) -> str:
+    """Return the doubt about a number of processes that nobody has said to share the batch."""
+    by = environment.world_size_from
+    if not by:
+        return ""
+    planned = environment.planned
+    if environment.reader not in {None, "deepspeed"} and (planned is None or planned.asked):
+        return ""
+    return f"Whether all of {by} share the batch: pipeline and tensor parallelism leave fewer."
 
 
 def watch(matrix: Matrix) -> Recheck:
@@ -99,8 +109,11 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
 
 def _place(environment: Environment, path: str) -> tuple[str, ...]:
     file = environment.settings_file
-    line = file.lines.get(path) if file else None
-    return (f"line {line} of {file.path}",) if file and line else ()
+    if file is None:
+        return ()
+    line = file.lines.get(path)
+    by = f", named in {file.named_by}" if file.named_by else ""
+    return (f"line {line} of {file.path}{by}",) if line else (f"{file.path}{by}",) if by else ()
 
 
 def _version(environment: Environment, name: NormalizedName) -> str | None:

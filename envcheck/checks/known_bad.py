@@ -122,7 +122,7 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
         packages={name: _installed(environment, name) for name in hit.packages},
         title=record["title"],
         why=_one_line(record["why"]),
-        because=cause.because,
+        because=(*cause.because, *_named(cause, environment)),
         verify=verify,
         silent=bool(record.get("silent")),
         evidence=tuple(
@@ -131,6 +131,14 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
             if isinstance(item, str) or "url" in item
         ),
     )
+
+
+def _named(cause: Cause, environment: Environment) -> tuple[str, ...]:
+    """Say where a configuration comes from that nobody gave."""
+    file = environment.settings_file
+    if file is None or not file.named_by or "deepspeed-config" not in cause.rule.facts:
+        return ()
+    return (f"{file.path}, named in {file.named_by}",)
 
 
 def _installed(environment: Environment, name: NormalizedName) -> str | None:

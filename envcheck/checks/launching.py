@@ -1,5 +1,5 @@
 """
-What is wrong with the hostfile of the run.
+What is wrong with how the run is going to be started: hostfile, launch scripts, accelerate's configuration.
 
 No version of a package mends a file, so nothing here takes part in the search for suggestions.
 """
@@ -17,30 +17,27 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from envcheck.checks import Recheck
+    from envcheck.launch.judge import Releases
     from envcheck.launch.notes import Note
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Finding
 
-_DEEPSPEED: Final = versions.normalize("deepspeed")
+_NAMES: Final = tuple(map(versions.normalize, ("deepspeed", "accelerate", "transformers")))
 _TOLD: Final = 3
 "Findings of one kind."
 
 
 def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:  # noqa: ARG001
     """
-    Yield what is wrong, if a hostfile is given; no error where it isn't known which DeepSpeed reads it.
+    Yield what is wrong, if it is known how the run is started.
     """
-    if environment.hosts is None:
+    if environment.hosts is None and environment.planned is None:
         return
     from collections import Counter
 
-    from envcheck.launch.hostfile_check import examine
-    from envcheck.launch.notes import Release
-    from envcheck.launch.plan import Asked
+    from envcheck.launch import judge
 
-    package = environment.packages.get(_DEEPSPEED)
-    release = Release(package.version if package else None)
-    notes = examine(environment.hosts, Asked(), release).notes
+    notes = list(judge.notes(environment.planned, environment.hosts, _releases(environment)))
     counts = Counter(note.finding.id for note in notes)
     told: Counter[str] = Counter()
     for note in notes:
@@ -51,16 +48,22 @@ def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:  # noqa: AR
         more = counts[found.id] - _TOLD
         if told[found.id] == _TOLD and more > 0:
             found = found._replace(because=(*found.because, f"and {more} more of this kind"))
-        if release.known is None and found.severity != "info":
-            reads = f"Which DeepSpeed reads it? That is how {release} does."
-            found = found._replace(
-                severity="warning",
-                certainty="needs-verification",
-                verify=" ".join(filter(None, (found.verify, reads))),
-            )
         certain = found.certainty == "certain"
         names = tuple(found.packages)
         yield Hit(found.id, found.severity, certain, names, note._replace(finding=found))
+
+
+def _releases(environment: Environment) -> Releases:
+    from envcheck.launch import accelerate, judge
+    from envcheck.launch.notes import Release
+
+    packages = (environment.packages.get(name) for name in _NAMES)
+    deepspeed, accelerate_, transformers = (each.version if each else None for each in packages)
+    return judge.Releases(
+        Release(deepspeed),
+        accelerate.release(accelerate_),
+        Release(transformers, name="transformers"),
+    )
 
 
 def watch(matrix: Matrix) -> Recheck:  # noqa: ARG001

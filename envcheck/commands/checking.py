@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from envcheck.commands.declared import (
     ENVIRONMENT,
     FACTS,
+    LAUNCH,
     REQUIRED,
     Action,
     argument,
@@ -140,7 +141,7 @@ def add(app: typer.Typer) -> None:
                 help="Write the nearest good file beside it, never over anything.",
             ),
             *of_check(
-                name for name in ABOUT if name not in {"deepspeed_config", "hostfile", "strict"}
+                name for name in ABOUT if name not in {"deepspeed_config", "strict", *LAUNCH}
             ),
         ),
     )

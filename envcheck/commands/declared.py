@@ -19,6 +19,7 @@ Action = Callable[[], int]
 ENVIRONMENT: Final = ("python", "path", "from_", "python_version")
 """The options of `check` that say which environment, for other commands too."""
 
+LAUNCH: Final = ("hostfile", "include", "exclude", "launch")
 FACTS: Final = (*ENVIRONMENT, "project", "matrix", "deepspeed_config", "model_config")
 """Those that also say what will be run in it."""
 

@@ -52,6 +52,7 @@ def to_dict(report: Report) -> dict[str, Any]:
                 if oddity.kind == "unreadable"
             ],
         },
+        **_launch(report),
         "verdict": report.verdict,
         "project": report.project,
         "known_good": near
@@ -75,6 +76,12 @@ def to_dict(report: Report) -> dict[str, Any]:
             for severity in ("error", "warning", "info")
         },
     }
+
+
+def _launch(report: Report) -> dict[str, Any]:
+    """Return how the run is started, where something was read about it."""
+    planned = report.environment.planned
+    return {"launch": dict(planned.about or {})} if planned is not None else {}
 
 
 def _text(value: object) -> str | None:

@@ -71,6 +71,9 @@ def rows(
     yield (("Checked  ", "label"), (visible(report.environment.origin), "strong"))
     yield from wrapped(_INDENT, _checked(report), width)
     yield from wrapped("Matrix   ", matrix(report.matrix), width, head_style="label")
+    planned = report.environment.planned
+    if planned is not None and planned.summary:
+        yield from wrapped("Launch   ", planned.summary, width, head_style="label")
     if report.project:
         yield from wrapped("Project  ", report.project, width, head_style="label")
     for text in _ran(report.ran, in_full=verbose):

@@ -12,6 +12,7 @@ from envcheck import files
 from envcheck.clean import clean
 from envcheck.errors import SourceError
 from envcheck.launch import deepspeed_env
+from envcheck.launch.plan import Asked
 
 _LIMIT: Final = 1024 * 1024
 "Bytes; far above every hostfile there is."
@@ -30,26 +31,47 @@ class Hosts(NamedTuple):
     environment_path: str = ""
     environment: bytes | None = None
     "The `.deepspeed_env` of the run; `None`: there is none."
+    asked: Asked | None = None
+    "The filter that was given beside it; `None`: none was."
 
 
-def read(path: str, environment: str | None = None) -> Hosts:
+def read(
+    path: str,
+    environment: str | None = None,
+    *,
+    folder: str = ".",
+    include: str | None = None,
+    exclude: str | None = None,
+) -> Hosts:
     """
-    Read a hostfile, and the `.deepspeed_env` that was named, or else is beside it.
+    Read a hostfile, and the `.deepspeed_env` that belongs to it.
+
+    Args:
+        path: The hostfile.
+        environment: The other file; `None`: it is where the run is started, or else beside the hostfile.
+        folder: Where the run is started.
+        include: Hosts and slots of it to use, where that is given beside it.
+        exclude: Those not to use.
 
     Raises:
         SourceError: It can't be read. A hostfile that isn't there is a finding.
     """
     data, why = _hostfile(path)
-    beside = environment
-    if beside is None:
-        beside = os.path.join(os.path.dirname(path), deepspeed_env.NAME)
-        if not os.path.isfile(beside):
-            return Hosts(path, data, why)
+    asked = Asked(include or "", exclude or "") if include or exclude else None
+    hosts = Hosts(path, data, why, asked=asked)
+    if environment is None:
+        beside = [
+            os.path.join(each, deepspeed_env.NAME) for each in (folder, os.path.dirname(path))
+        ]
+        environment = next(filter(os.path.isfile, map(os.path.normpath, beside)), None)
+    if environment is None:
+        return hosts
     try:
-        return Hosts(path, data, why, beside, files.head(beside, _LIMIT))
+        data = files.head(environment, _LIMIT)
     except OSError as error:
         reason = str(error) if isinstance(error, files.NotAFileError) else error.strerror
-        raise SourceError(f"cannot read {clean(beside)}: {reason}") from None
+        raise SourceError(f"cannot read {clean(environment)}: {reason}") from None
+    return hosts._replace(environment_path=environment, environment=data)
 
 
 def _hostfile(path: str) -> tuple[bytes | None, str]:

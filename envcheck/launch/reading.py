@@ -1,0 +1,234 @@
+"""
+Launch scripts and accelerate configurations, read from files with those they name; none of them is run.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from envcheck import files
+from envcheck.clean import clean
+from envcheck.errors import SourceError
+from envcheck.launch import hosts_file
+from envcheck.launch.expand import UNKNOWN, Text
+from envcheck.launch.planned import Accelerate, Planned, Start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from envcheck.launch.hosts_file import Hosts
+    from envcheck.launch.launches import Launch
+
+LIMIT: Final = 256 * 1024
+"Bytes; far above every script that people write."
+_ELLIPSIS: Final = "…"
+"Shown in the place of what isn't known."
+_CONFIGURATIONS: Final = ("deepspeed", "deepspeed_config", "ds_config")
+_UP: Final = 3
+"Folders above the script's own in which a relative name is looked for."
+
+
+def named(path: str, configuration: str | None) -> Planned:
+    """
+    Read the script or accelerate configuration that was named.
+
+    Args:
+        path: A file.
+        configuration: The DeepSpeed configuration that was named beside it.
+
+    Raises:
+        SourceError: It can't be read, or starts nothing.
+    """
+    text = files.read_text(path, "launch script", LIMIT)
+    starts = list(_starts(path, text))
+    if not starts:
+        raise SourceError(
+            f"{clean(path)} starts no training that envcheck knows: neither torchrun, deepspeed, accelerate "
+            "launch, srun nor python with a script, nor is it an accelerate configuration"
+        )
+    return _planned(starts, configuration, asked=True)
+
+
+def found(names: Iterable[str]) -> Planned | None:
+    """
+    Read files of the working directory; `None`: none of them names a DeepSpeed configuration in full.
+    """
+    starts: list[Start] = []
+    for name in names:
+        try:
+            text = files.read_text(name, "launch script", LIMIT)
+        except SourceError:
+            continue
+        starts += (
+            each for each in _starts(name, text) if each.path and _ELLIPSIS not in each.named
+        )
+    return _planned(starts, None, asked=False) if starts else None
+
+
+def _planned(starts: list[Start], configuration: str | None, *, asked: bool) -> Planned:
+    paths = {os.path.realpath(start.path): start.path for start in starts if start.path}
+    chosen = ""
+    if configuration is not None:
+        real = os.path.realpath(configuration)
+        here = [each for each in starts if each.path and os.path.realpath(each.path) == real]
+        here = here or [each for each in starts if each.named and not each.path]
+    elif len(paths) == 1:
+        chosen = next(iter(paths.values()))
+        here = [each for each in starts if each.path]
+    else:
+        return Planned(asked, tuple(starts))
+    others = tuple(each for each in starts if each not in here)
+    if not here:
+        return Planned(asked, others)
+    return Planned(asked, tuple(each._replace(checked=True) for each in here), others, chosen)
+
+
+def _starts(path: str, text: str) -> Iterator[Start]:
+    if path.lower().endswith((".yaml", ".yml")) or _is_yaml(text):
+        yield from _of_yaml(path, text)
+        return
+    from envcheck.launch import launches
+
+    folder = os.path.dirname(path) or "."
+    script = launches.read(text, folder)
+    for launch in script.launches:
+        yield _start(path, folder, launch, script.writes)
+
+
+def _is_yaml(text: str) -> bool:
+    lines = text.lstrip().split("\n", 40)[:40]
+    return any(line.startswith(("distributed_type:", "compute_environment:")) for line in lines)
+
+
+def _of_yaml(path: str, text: str) -> Iterator[Start]:
+    from envcheck.launch import accelerate, accelerate_run
+
+    if not _is_yaml(text) and "deepspeed_config:" not in text and "distributed_type" not in text:
+        return
+    config, notes = accelerate.read(text, path)
+    own = Accelerate(path, config, tuple(notes))
+    inside = accelerate_run.inside(config) if config is not None else {}
+    name = accelerate_run.text(inside, "deepspeed_config_file")
+    line = inside["deepspeed_config_file"].line if name else 0
+    folder = os.path.dirname(path) or "."
+    where, expected = _located(Text(name), ".", folder)
+    hosts, missing = _hosts(Text(accelerate_run.text(inside, "deepspeed_hostfile")), ".", folder)
+    yield Start(path, line, None, own, hosts, name, where, expected, tuple(missing))
+
+
+def _start(path: str, folder: str, launch: Launch, writes: frozenset[str]) -> Start:
+    own = _accelerate(launch, folder)
+    missing: list[str] = []
+    name = _configuration(launch, own)
+    where, expected = _located(name, launch.folder, folder)
+    hostfile = _hostfile(launch, own)
+    read: Hosts | None = None
+    if hostfile is not None and hostfile.known and hostfile.known not in writes:
+        read, absent = _hosts(hostfile, launch.folder, folder, launch.variables.get("DS_ENV_FILE"))
+        missing += absent
+    return Start(
+        path,
+        launch.line,
+        launch,
+        own,
+        read,
+        name.text.replace(UNKNOWN, _ELLIPSIS),
+        where,
+        expected and name.text not in writes,
+        tuple(missing),
+    )
+
+
+def _hostfile(launch: Launch, own: Accelerate | None) -> Text | None:
+    """Return the name of the hostfile."""
+    from envcheck.launch import accelerate_run
+
+    named = launch.options.get("hostfile") or launch.options.get("deepspeed_hostfile")
+    if named is None and own is not None and own.config is not None:
+        named = Text(accelerate_run.text(accelerate_run.inside(own.config), "deepspeed_hostfile"))
+    return named
+
+
+def _hosts(
+    name: Text, folder: str, of_script: str, environment: Text | None = None
+) -> tuple[Hosts | None, list[str]]:
+    """Read a hostfile that is named, or return its name where it isn't there."""
+    place, _ = _located(name, folder, of_script)
+    if not place:
+        return None, [name.text] if name.text else []
+    sent = _located(environment, folder, of_script)[0] if environment is not None else ""
+    try:
+        return hosts_file.read(place, sent or None), []
+    except SourceError:
+        return None, []
+
+
+def _accelerate(launch: Launch, folder: str) -> Accelerate | None:
+    """Read the accelerate configuration that a command names; `None`: none, or it isn't there."""
+    from envcheck.launch import accelerate
+
+    name = launch.options.get("config_file") if launch.launcher == "accelerate" else None
+    if name is None or not name.text:
+        return None
+    path, _ = _located(name, launch.folder, folder)
+    if not path:
+        return None
+    try:
+        text = files.read_text(path, "accelerate configuration", LIMIT)
+    except SourceError:
+        return Accelerate(path, None, ())
+    config, notes = accelerate.read(text, path)
+    return Accelerate(path, config, tuple(notes))
+
+
+def _configuration(launch: Launch, own: Accelerate | None) -> Text:
+    """Return the name of the DeepSpeed configuration; the program's own argument comes first."""
+    from envcheck.launch import accelerate_run
+
+    for name in _CONFIGURATIONS:
+        text = launch.arguments.get(name)
+        if text is not None and _is_file(text.text):
+            return text
+    text = launch.options.get("deepspeed_config_file")
+    if text is not None and text.text:
+        return text
+    if own is not None and own.config is not None:
+        inside = accelerate_run.inside(own.config)
+        return Text(accelerate_run.text(inside, "deepspeed_config_file"))
+    return Text("")
+
+
+def _is_file(text: str) -> bool:
+    """Tell a file's name from a switch and from the word for a built-in one (`zero2`)."""
+    return text.lower().endswith((".json", ".hjson", ".conf", ".json5")) and "{" not in text
+
+
+def _located(name: Text, folder: str, of_script: str) -> tuple[str, bool]:
+    """
+    Look for a file that a script names.
+
+    Returns:
+        Its path, empty where there is none, and whether it is known where it has to be.
+    """
+    text = name.text.strip()
+    if not text:
+        return "", False
+    start = folder if UNKNOWN not in folder else "."
+    sure = name.sure and UNKNOWN not in folder and UNKNOWN not in text
+    if UNKNOWN in text:
+        text = text.rpartition(UNKNOWN)[2]
+        if not text.startswith("/") or not _is_file(text):
+            return "", False
+        text = text.lstrip("/")
+    if text.startswith("~"):
+        text = os.path.expanduser(text)
+    for base in (
+        start,
+        of_script,
+        *(os.path.join(of_script, *[".."] * up) for up in range(1, _UP + 1)),
+    ):
+        path = os.path.normpath(os.path.join(base, text))
+        if len(path) < 4096 and "\0" not in path and os.path.isfile(path):
+            return path, sure
+    return "", sure

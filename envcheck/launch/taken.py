@@ -1,0 +1,154 @@
+"""
+From how a run is started to facts of its environment: configuration, reader, number of processes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from envcheck import versions
+from envcheck.clean import clip
+from envcheck.errors import SourceError
+from envcheck.launch import arguments, hostfile_check, reading, started
+from envcheck.launch.notes import Release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envcheck.launch.hosts_file import Hosts
+    from envcheck.launch.planned import Planned, Start
+    from envcheck.model import Environment
+    from envcheck.options import CheckOptions
+
+_LARGEST: Final = 1024 * 1024
+"Bytes of a configuration that is read because a script names it."
+_DEEPSPEED: Final = versions.normalize("deepspeed")
+_SIZES: Final = frozenset([arguments.MICRO, arguments.STEPS, arguments.TRAIN])
+NONE: Final = "none"
+"""As the launch script: look for none."""
+
+
+def given(environment: Environment, options: CheckOptions) -> Environment:
+    """
+    Add what the hostfile and the launch script tell that the options name.
+
+    Raises:
+        SourceError: The script can't be read.
+    """
+    planned = None
+    if options.launch not in {None, NONE}:
+        planned = reading.named(options.launch or "", options.deepspeed_config)
+    return _with(environment, planned, options)
+
+
+def discovered(
+    environment: Environment, names: Iterable[str], options: CheckOptions
+) -> Environment:
+    """
+    Add what files of the working directory tell, if they name a DeepSpeed configuration.
+    """
+    planned = reading.found(names)
+    return environment if planned is None else _with(environment, planned, options)
+
+
+def _with(environment: Environment, planned: Planned | None, options: CheckOptions) -> Environment:
+    package = environment.packages.get(_DEEPSPEED)
+    release = Release(package.version if package else None)
+    if planned is None:
+        sizes = {} if options.world_size else _of_hostfile(environment.hosts, release)
+        return environment._replace(**sizes)
+    facts: dict[str, Any] = {}
+    if planned.chosen:
+        facts, why = _configuration(planned)
+        planned = planned._replace(unreadable=why)
+    config = facts.get("deepspeed_config", environment.deepspeed_config)
+    said, total, trainer = started.facts(planned, environment.hosts, release)
+    if config is not None:
+        facts["deepspeed_config"] = arguments.filled(config, said)
+    if trainer and options.reader is None:
+        facts["reader"] = arguments.TRAINER
+    told = any(fact.path in _SIZES for fact, _ in arguments.contradictions(config or {}, said))
+    if options.world_size is None and not told:
+        if total.value:
+            facts.update(world_size=total.value, world_size_from=planned.starts[0].place)
+        elif not planned.starts:
+            facts.update(_of_hostfile(environment.hosts, release))
+    planned = planned._replace(
+        config=config, summary=_summary(planned), about=_about(planned, total.value)
+    )
+    return environment._replace(**facts, planned=planned)
+
+
+def _configuration(planned: Planned) -> tuple[dict[str, Any], str]:
+    """Return the facts of the chosen configuration, or why it can't be read."""
+    from envcheck.sources import deepspeed_config
+
+    try:
+        if os.path.getsize(planned.chosen) > _LARGEST:
+            return {}, f"{clip(planned.chosen)} is larger than 1 MiB"
+        facts = deepspeed_config.facts(planned.chosen)
+    except SourceError as error:
+        return {}, str(error)
+    except OSError as error:
+        return {}, f"{clip(planned.chosen)}: {error.strerror}"
+    by = ", ".join(clip(start.place, 60) for start in planned.starts[:2])
+    more = f" and {len(planned.starts) - 2} more" if len(planned.starts) > 2 else ""
+    file = facts["settings_file"]
+    return {**facts, "settings_file": file._replace(named_by=f"{by}{more}")}, ""
+
+
+def _of_hostfile(hosts: Hosts | None, release: Release) -> dict[str, Any]:
+    """Return how many processes a hostfile alone starts, and that it tells that."""
+    if hosts is None:
+        return {}
+    judged = hostfile_check.examine(hosts, started.asked_by(None, hosts), release)
+    sound = not any(each.finding.severity == "error" for each in judged.notes)
+    if not sound or judged.plan.local or not judged.plan.processes:
+        return {}
+    return {"world_size": judged.plan.processes, "world_size_from": hosts.path}
+
+
+def _summary(planned: Planned) -> str:
+    """Say in a line what was read."""
+    if not planned.starts:
+        return ""
+    read, where = ("", "") if planned.asked else ("read from ", ", found here")
+    if not planned.chosen and planned.others:
+        return f"several DeepSpeed configurations are named{where}; none was checked"
+    first = planned.starts[0]
+    if len(planned.starts) > 1:
+        where = f" and {len(planned.starts) - 1} more{where}"
+    parts = [f"{read}{clip(first.place, 60)}{where}: {_started(first)}"]
+    if planned.chosen:
+        parts.append(f"DeepSpeed configuration {clip(planned.chosen, 60)}")
+    return ", ".join(parts)
+
+
+def _started(start: Start) -> str:
+    kind = start.launch.launcher if start.launch is not None else "accelerate configuration"
+    size = started.sized(start)
+    if size.nodes.value and size.each.value:
+        on = f"{size.nodes.value} nodes × " if size.nodes.value > 1 else ""
+        return f"{kind}, {on}{size.each.value} process{'es' * (size.each.value != 1)}"
+    return f"{kind}, {size.total.value} processes" if size.total.value else kind
+
+
+def _about(planned: Planned, total: int | None) -> dict[str, Any]:
+    """Return the same as plain data."""
+    return {
+        "found": not planned.asked,
+        "deepspeed_config": planned.chosen or None,
+        "world_size": total,
+        "starts": [
+            {
+                "file": start.file,
+                "line": start.line or None,
+                "launcher": start.launch.launcher if start.launch is not None else None,
+                "nodes": started.sized(start).nodes.value,
+                "processes": started.sized(start).total.value,
+                "deepspeed_config": start.path or start.named or None,
+            }
+            for start in (*planned.starts, *planned.others)[:100]
+        ],
+    }
