@@ -42,7 +42,7 @@ CHECKS: Final[tuple[Check, ...]] = (*MENDED, launching, unknown_release)
 
 _READERS: Final = frozenset({"transformers", "accelerate", "deepspeed"})
 
-_BY_HAND: Final = "the file that it names has to be corrected"
+_BY_HAND: Final = "what it names has to be corrected by hand"
 
 
 def audit(environment: Environment, matrix: Matrix, options: Options = Options()) -> Report:  # noqa: B008

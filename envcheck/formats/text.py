@@ -200,11 +200,22 @@ def _suggestions(report: Report, width: int) -> Iterator[Row]:
         )
     for number, suggestion in enumerate(conditional, len(needed) + 1):
         yield from _suggestion(number, suggestion, width)
-    for identifier, reason in report.unresolved:
+    for reason in dict.fromkeys(reason for _, reason in report.unresolved):
         yield ()
+        these = [identifier for identifier, why in report.unresolved if why == reason]
         yield from wrapped(
-            "", f"No change of versions removes {identifier}: {reason}.", width, style="error"
+            "", f"No change of versions removes {_all(these)}: {reason}.", width, style="error"
         )
+
+
+def _all(names: list[str]) -> str:
+    """
+    Join names as a sentence has them.
+
+    >>> _all(["a"]), _all(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _suggestion(number: int, suggestion: Suggestion, width: int) -> Iterator[Row]:

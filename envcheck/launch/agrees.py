@@ -82,9 +82,9 @@ def _trainer(
         yield note(
             f"launch/contradiction/{fact.path}",
             "error" if fact.sure else "warning",
-            f"{clip(start.named, 40)} has {fact.path} {quoted(value)}, the command line says {_shown(fact)}",
-            'Trainer stops: "Please correct the following DeepSpeed config values". Write "auto", and it '
-            "takes what the command line says.",
+            f"{clip(start.named, 40)} has {fact.path} {quoted(value)}, {_shown(fact)}",
+            'Trainer stops: "Please correct the following DeepSpeed config values". With "auto" it takes '
+            "what the command line says.",
             release=release,
             place=start.place,
             text=fact.argument,
@@ -96,10 +96,14 @@ def _trainer(
 
 
 def _shown(fact: Said) -> str:
+    """Say what a command line says, in its own words where a value would be more than it says."""
+    if fact.path.endswith(".enabled"):
+        return f"the command line has {clip(fact.argument, 40)}"
     value = quoted(fact.value)
     if isinstance(fact.value, list):
         value = " and ".join(map(str, fact.value))
-    return f"{value} ({clip(fact.argument, 80)})" if fact.path == arguments.TRAIN else value
+    more = f" ({clip(fact.argument, 80)})" if fact.path == arguments.TRAIN else ""
+    return f"the command line says {value}{more}"
 
 
 def _both(launch: Launch, start: Start, release: Release) -> Iterator[Note]:
@@ -190,8 +194,7 @@ def _inline(
         yield note(
             f"launch/contradiction/{fact.path}",
             "warning",
-            f"{clip(start.accelerate.path, 40)} has {fact.path} {value:g}, "
-            f"the command line says {_shown(fact)}",
+            f"{clip(start.accelerate.path, 40)} has {fact.path} {value:g}, {_shown(fact)}",
             "transformers' Trainer stops where the two differ; a program with an Accelerator of its own "
             f"takes the number of the file. Remove {fact.path} there, or write auto.",
             release=release,

@@ -32,7 +32,13 @@ _NUMBERS: Final = (
     ("optimizer.params.eps", "adam_epsilon"),
     ("optimizer.params.weight_decay", "weight_decay"),
     ("scheduler.params.warmup_max_lr", "learning_rate"),
+    ("scheduler.params.warmup_num_steps", "warmup_steps"),
+    ("scheduler.params.total_num_steps", "max_steps"),
 )
+_FROM_ONE: Final = frozenset(["warmup_steps", "max_steps"])
+"Below 1 they mean that another argument counts."
+_BACKENDS: Final = ("half_precision_backend", "fp16_backend")
+"With apex --fp16 isn't DeepSpeed's fp16."
 _PARALLEL: Final = (
     "parallelism_config",
     *("sequence_parallel_size", "sequence_parallel_degree", "sp_size", "sp", "ulysses_degree"),
@@ -91,7 +97,7 @@ def said(launch: Launch, total: Count) -> Iterator[Said]:
     arguments = launch.arguments
     for path, name in _NUMBERS:
         number = _number(arguments.get(name))
-        if number is not None:
+        if number is not None and not (name in _FROM_ONE and number < 1):
             text = arguments[name]
             yield Said(path, number, f"--{name} {text.text}", text.sure and launch.whole)
     micro, steps = count(arguments.get(_PER_DEVICE)), count(arguments.get(STEPS))
@@ -113,7 +119,7 @@ def _precision(launch: Launch) -> Iterator[Said]:
         sure = launch.whole and all(
             launch.arguments[each].sure for each in given if each in launch.arguments
         )
-        if f"{name}_full_eval" in launch.arguments:
+        if any(each in launch.arguments for each in (f"{name}_full_eval", *_BACKENDS)):
             continue
         if name in launch.arguments and given[name] is not None:
             word = launch.arguments[name].text

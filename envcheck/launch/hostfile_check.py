@@ -35,6 +35,16 @@ class Judged(NamedTuple):
     notes: list[Note]
     "The worst first."
 
+    @property
+    def sound(self) -> bool:
+        """
+        Tell whether the plan is what is started: lines and filters could be read.
+        """
+        return not any(
+            each.finding.severity == "error" and not each.finding.id.startswith("deepspeed-env/")
+            for each in self.notes
+        )
+
 
 def examine(
     hosts: Hosts,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from envcheck.clean import clip
 from envcheck.launch import accelerate as accelerate_
-from envcheck.launch import accelerate_run, agrees, fits, hostfile_check, started
+from envcheck.launch import accelerate_run, agrees, fits, hostfile_check, named_files, started
 from envcheck.launch.notes import note
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from envcheck.launch.planned import Planned, Start
 
 _HERE: Final = "Whether the run is started by this (name it by --launch to be sure)."
-_ELSEWHERE: Final = "Is it written before the run, or is the run started from another folder?"
 
 
 class Releases(NamedTuple):
@@ -86,32 +85,28 @@ def _perhaps(each: Note, verify: str) -> Note:
 
 
 def _several(planned: Planned) -> Iterator[Note]:
-    every = (*planned.starts, *planned.others)
-    named = dict.fromkeys(start.path for start in every if start.path)
-    if planned.chosen or len(named) < 2:
+    if not planned.undecided:
         return
-    places: dict[str, str] = {}
-    for start in every:
-        places.setdefault(start.path, start.place)
+    places = {start.path: start.place for start in reversed(planned.starts)}
     shown = "; ".join(
-        f"{clip(places[path], 60)} names {clip(path, 60)}" for path in list(named)[:4]
+        f"{clip(places[path], 60)} names {clip(path, 60)}" for path in planned.undecided[:4]
     )
-    more = f"; and {len(named) - 4} more" if len(named) > 4 else ""
+    more = f"; and {len(planned.undecided) - 4} more" if len(planned.undecided) > 4 else ""
     yield note(
         "launch/several-configurations",
         "warning" if planned.asked else "info",
-        f"{len(named)} DeepSpeed configurations are named, and none of them was checked",
+        f"{len(planned.undecided)} DeepSpeed configurations are named, and none of them was checked",
         f"{shown}{more}. Give one by --deepspeed-config.",
         certainty="needs-verification",
         verify="Which of them is used?",
-        place=next(iter(places.values())),
+        place=places[planned.undecided[0]],
         evidence=(),
     )
 
 
 def _of(start: Start, planned: Planned, hosts: Hosts | None, releases: Releases) -> Iterator[Note]:
     launch = start.launch
-    yield from _missing(start, asked=planned.asked)
+    yield from named_files.examine(start, hosts, asked=planned.asked)
     yield from _accelerate(start, hosts, releases)
     if launch is None:
         return
@@ -131,33 +126,6 @@ def _of(start: Start, planned: Planned, hosts: Hosts | None, releases: Releases)
     yield from agrees.examine(
         start, its_own, size.total, releases.transformers, releases.accelerate
     )
-
-
-def _missing(start: Start, *, asked: bool) -> Iterator[Note]:
-    if start.named and not start.path and start.expected:
-        yield note(
-            "launch/no-configuration",
-            "warning",
-            f"The DeepSpeed configuration {clip(start.named, 60)} isn't there",
-            "A relative name counts from where the command is given.",
-            place=start.place,
-            certainty="needs-verification",
-            verify=_ELSEWHERE,
-            evidence=(),
-        )
-    for name in start.missing:
-        elsewhere = name.startswith("/") and not asked  # perhaps of another machine
-        yield note(
-            "launch/no-hostfile",
-            "info" if elsewhere else "warning",
-            f"The hostfile {clip(name, 60)} isn't there",
-            "Where it isn't there when the run starts, DeepSpeed says so in one line of the log, and uses "
-            "this machine alone.",
-            place=start.place,
-            silent=True,
-            certainty="needs-verification",
-            verify=_ELSEWHERE,
-        )
 
 
 def _accelerate(start: Start, given: Hosts | None, releases: Releases) -> Iterator[Note]:

@@ -73,6 +73,8 @@ class Planned(NamedTuple):
     "Those that name another one."
     chosen: str = ""
     "The DeepSpeed configuration of the run, where it is named here; empty: none, or several."
+    undecided: tuple[str, ...] = ()
+    "The configurations that are named, where it isn't known which of them counts."
     unreadable: str = ""
     "Why the chosen configuration can't be read."
     config: Mapping[str, Any] | None = None

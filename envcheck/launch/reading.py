@@ -77,7 +77,7 @@ def _planned(starts: list[Start], configuration: str | None, *, asked: bool) -> 
         chosen = next(iter(paths.values()))
         here = [each for each in starts if each.path]
     else:
-        return Planned(asked, tuple(starts))
+        return Planned(asked, tuple(starts), undecided=tuple(paths.values()))
     others = tuple(each for each in starts if each not in here)
     if not here:
         return Planned(asked, others)

@@ -102,9 +102,8 @@ def placed(start: Start, given: Hosts | None, release: Release) -> Placed:
         return Placed(None)
     if hosts is not None:
         judged = hostfile_check.examine(hosts, asked, release)
-        sound = not any(each.finding.severity == "error" for each in judged.notes)
         told = () if given is not None else tuple(judged.notes)
-        return Placed(judged.plan if sound else None, told, read=True)
+        return Placed(judged.plan if judged.sound else None, told, read=True)
     if start.missing:
         return Placed(None)
     plan = plan_.plan({}, asked, release)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from envcheck import versions
 from envcheck.clean import clip
 from envcheck.errors import SourceError
-from envcheck.launch import arguments, hostfile_check, reading, started
+from envcheck.launch import arguments, hostfile_check, reading, started, summary
 from envcheck.launch.notes import Release
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from envcheck.launch.hosts_file import Hosts
-    from envcheck.launch.planned import Planned, Start
+    from envcheck.launch.planned import Planned
     from envcheck.model import Environment
     from envcheck.options import CheckOptions
 
@@ -75,7 +75,9 @@ def _with(environment: Environment, planned: Planned | None, options: CheckOptio
         elif not planned.starts:
             facts.update(_of_hostfile(environment.hosts, release))
     planned = planned._replace(
-        config=config, summary=_summary(planned), about=_about(planned, total.value)
+        config=config,
+        summary=summary.line(planned, environment.hosts, release),
+        about=summary.data(planned, environment.hosts, release, total.value),
     )
     return environment._replace(**facts, planned=planned)
 
@@ -103,52 +105,6 @@ def _of_hostfile(hosts: Hosts | None, release: Release) -> dict[str, Any]:
     if hosts is None:
         return {}
     judged = hostfile_check.examine(hosts, started.asked_by(None, hosts), release)
-    sound = not any(each.finding.severity == "error" for each in judged.notes)
-    if not sound or judged.plan.local or not judged.plan.processes:
+    if not judged.sound or judged.plan.local or not judged.plan.processes:
         return {}
     return {"world_size": judged.plan.processes, "world_size_from": hosts.path}
-
-
-def _summary(planned: Planned) -> str:
-    """Say in a line what was read."""
-    if not planned.starts:
-        return ""
-    read, where = ("", "") if planned.asked else ("read from ", ", found here")
-    if not planned.chosen and planned.others:
-        return f"several DeepSpeed configurations are named{where}; none was checked"
-    first = planned.starts[0]
-    if len(planned.starts) > 1:
-        where = f" and {len(planned.starts) - 1} more{where}"
-    parts = [f"{read}{clip(first.place, 60)}{where}: {_started(first)}"]
-    if planned.chosen:
-        parts.append(f"DeepSpeed configuration {clip(planned.chosen, 60)}")
-    return ", ".join(parts)
-
-
-def _started(start: Start) -> str:
-    kind = start.launch.launcher if start.launch is not None else "accelerate configuration"
-    size = started.sized(start)
-    if size.nodes.value and size.each.value:
-        on = f"{size.nodes.value} nodes × " if size.nodes.value > 1 else ""
-        return f"{kind}, {on}{size.each.value} process{'es' * (size.each.value != 1)}"
-    return f"{kind}, {size.total.value} processes" if size.total.value else kind
-
-
-def _about(planned: Planned, total: int | None) -> dict[str, Any]:
-    """Return the same as plain data."""
-    return {
-        "found": not planned.asked,
-        "deepspeed_config": planned.chosen or None,
-        "world_size": total,
-        "starts": [
-            {
-                "file": start.file,
-                "line": start.line or None,
-                "launcher": start.launch.launcher if start.launch is not None else None,
-                "nodes": started.sized(start).nodes.value,
-                "processes": started.sized(start).total.value,
-                "deepspeed_config": start.path or start.named or None,
-            }
-            for start in (*planned.starts, *planned.others)[:100]
-        ],
-    }

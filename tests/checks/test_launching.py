@@ -99,7 +99,7 @@ def test_no_change_of_versions_is_sought_for_a_file() -> None:
     assert report.verdict == "known-bad"
     assert report.suggestions == ()
     assert report.unresolved == (
-        ("hostfile/bad-entry", "the file that it names has to be corrected"),
+        ("hostfile/bad-entry", "what it names has to be corrected by hand"),
     )
 
 
