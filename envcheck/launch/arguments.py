@@ -130,6 +130,16 @@ def _precision(launch: Launch) -> Iterator[Said]:
             yield Said(f"{name}.enabled", False, f"--{other} {word}".rstrip(), sure)
 
 
+def experts(launch: Launch | None) -> dict[str, Any]:
+    """
+    Return the `moe` section that MoE-LLaVA and its kin make of their arguments; empty: none, or not known.
+    """
+    if launch is None or not switch(launch.arguments.get("moe_enable")):
+        return {}
+    numbers = {name: _number(launch.arguments.get(name)) for name in ("ep_size", "top_k_experts")}
+    return {"moe_enable": True, **{name: each for name, each in numbers.items() if each}}
+
+
 def switch(text: Text | None) -> bool | None:
     """
     Return what a switch is set to, `--bf16` or `--bf16 True`; `None`: not known.

@@ -87,7 +87,7 @@ def _perhaps(each: Note, verify: str) -> Note:
 def _several(planned: Planned) -> Iterator[Note]:
     if not planned.undecided:
         return
-    places = {start.path: start.place for start in reversed(planned.starts)}
+    places = {start.configuration: start.place for start in reversed(planned.starts)}
     shown = "; ".join(
         f"{clip(places[path], 60)} names {clip(path, 60)}" for path in planned.undecided[:4]
     )

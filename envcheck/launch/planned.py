@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from envcheck.launch.hosts_file import Hosts
+    from envcheck.launch.inline import Inline
     from envcheck.launch.launches import Launch
     from envcheck.launch.notes import Note
     from envcheck.matrix.strict_yaml import Node
@@ -49,8 +50,19 @@ class Start(NamedTuple):
     "It should be there: its whole name is known."
     missing: tuple[str, ...] = ()
     "Other files that are named, and aren't there."
+    inline: Inline | None = None
+    "The DeepSpeed configuration that accelerate makes by itself."
     checked: bool = False
     "Its DeepSpeed configuration is the one that is checked."
+
+    @property
+    def configuration(self) -> str:
+        """
+        Return the file that holds the DeepSpeed configuration; empty: it isn't known.
+        """
+        if self.inline is not None and self.accelerate is not None:
+            return self.accelerate.path
+        return self.path
 
     @property
     def place(self) -> str:
@@ -72,7 +84,7 @@ class Planned(NamedTuple):
     others: tuple[Start, ...] = ()
     "Those that name another one."
     chosen: str = ""
-    "The DeepSpeed configuration of the run, where it is named here; empty: none, or several."
+    "The file of the run's DeepSpeed configuration, where it is named here; empty: none, or several."
     undecided: tuple[str, ...] = ()
     "The configurations that are named, where it isn't known which of them counts."
     unreadable: str = ""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from envcheck.launch.hosts_file import Hosts
+    from envcheck.launch.inline import Inline
     from envcheck.launch.launches import Launch
 
 LIMIT: Final = 256 * 1024
@@ -60,22 +61,28 @@ def found(names: Iterable[str]) -> Planned | None:
             text = files.read_text(name, "launch script", LIMIT)
         except SourceError:
             continue
-        starts += (
-            each for each in _starts(name, text) if each.path and _ELLIPSIS not in each.named
-        )
+        starts += filter(_certain, _starts(name, text))
     return _planned(starts, None, asked=False) if starts else None
 
 
+def _certain(start: Start) -> bool:
+    """Tell whether a command says in full which configuration it uses."""
+    if start.inline is not None:
+        return start.launch is not None
+    return bool(start.path) and _ELLIPSIS not in start.named
+
+
 def _planned(starts: list[Start], configuration: str | None, *, asked: bool) -> Planned:
-    paths = {os.path.realpath(start.path): start.path for start in starts if start.path}
+    files = [(each, os.path.realpath(each.configuration)) for each in starts if each.configuration]
+    paths = {real: start.configuration for start, real in files}
     chosen = ""
     if configuration is not None:
-        real = os.path.realpath(configuration)
-        here = [each for each in starts if each.path and os.path.realpath(each.path) == real]
+        wanted = os.path.realpath(configuration)
+        here = [start for start, real in files if real == wanted]
         here = here or [each for each in starts if each.named and not each.path]
     elif len(paths) == 1:
         chosen = next(iter(paths.values()))
-        here = [each for each in starts if each.path]
+        here = [start for start, _ in files]
     else:
         return Planned(asked, tuple(starts), undecided=tuple(paths.values()))
     others = tuple(each for each in starts if each not in here)
@@ -102,7 +109,7 @@ def _is_yaml(text: str) -> bool:
 
 
 def _of_yaml(path: str, text: str) -> Iterator[Start]:
-    from envcheck.launch import accelerate, accelerate_run
+    from envcheck.launch import accelerate, accelerate_run, inline
 
     if not _is_yaml(text) and "deepspeed_config:" not in text and "distributed_type" not in text:
         return
@@ -114,7 +121,8 @@ def _of_yaml(path: str, text: str) -> Iterator[Start]:
     folder = os.path.dirname(path) or "."
     where, expected = _located(Text(name), ".", folder)
     hosts, missing = _hosts(Text(accelerate_run.text(inside, "deepspeed_hostfile")), ".", folder)
-    yield Start(path, line, None, own, hosts, name, where, expected, tuple(missing))
+    made = inline.read(config, None) if config is not None and not name else None
+    yield Start(path, line, None, own, hosts, name, where, expected, tuple(missing), made)
 
 
 def _start(path: str, folder: str, launch: Launch, writes: frozenset[str]) -> Start:
@@ -137,7 +145,16 @@ def _start(path: str, folder: str, launch: Launch, writes: frozenset[str]) -> St
         where,
         expected and name.text not in writes,
         tuple(missing),
+        _inline(launch, own) if not name.text else None,
     )
+
+
+def _inline(launch: Launch, own: Accelerate | None) -> Inline | None:
+    from envcheck.launch import inline
+
+    if own is None or own.config is None or not launch.whole:
+        return None
+    return inline.read(own.config, launch)
 
 
 def _hostfile(launch: Launch, own: Accelerate | None) -> Text | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from envcheck.clean import clip
-from envcheck.launch import started
+from envcheck.launch import arguments, started
 
 if TYPE_CHECKING:
     from envcheck.launch.hosts_file import Hosts
@@ -35,7 +35,10 @@ def line(planned: Planned, hosts: Hosts | None, release: Release) -> str:
         return f"{read}: {count} DeepSpeed configurations are named, none was checked"
     parts = [f"{read}: {_started(first, _sizes(first, hosts, release))}"]
     if planned.chosen:
-        parts.append(f"DeepSpeed configuration {clip(planned.chosen, 60)}")
+        what = "configuration" if first.inline is None else "settings of"
+        parts.append(f"DeepSpeed {what} {clip(planned.chosen, 60)}")
+    if arguments.experts(first.launch):
+        parts.append("a model with DeepSpeed's own expert layers")
     used = hosts or first.hosts
     if used is not None and first.launch is not None and first.launch.launcher == "deepspeed":
         parts.append(f"hostfile {clip(used.path, 60)}")
@@ -71,7 +74,7 @@ def data(
                 "launcher": start.launch.launcher if start.launch is not None else None,
                 "nodes": size.nodes.value,
                 "processes": size.total.value,
-                "deepspeed_config": start.path or start.named or None,
+                "deepspeed_config": start.configuration or start.named or None,
                 "hostfile": start.hosts.path if start.hosts is not None else None,
             }
             for start in (*planned.starts, *planned.others)[:_MOST]

@@ -12,9 +12,10 @@ from envcheck.clean import clip
 from envcheck.errors import SourceError
 from envcheck.launch import arguments, hostfile_check, reading, started, summary
 from envcheck.launch.notes import Release
+from envcheck.model import SettingsFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from envcheck.launch.hosts_file import Hosts
     from envcheck.launch.planned import Planned
@@ -66,8 +67,11 @@ def _with(environment: Environment, planned: Planned | None, options: CheckOptio
     said, total, trainer = started.facts(planned, environment.hosts, release)
     if config is not None:
         facts["deepspeed_config"] = arguments.filled(config, said)
-    if trainer and options.reader is None:
-        facts["reader"] = arguments.TRAINER
+    reader = arguments.TRAINER if trainer else "accelerate" if _made(planned) else None
+    if reader is not None and options.reader is None:
+        facts["reader"] = reader
+    if environment.model is None and (model := _model(planned)):
+        facts["model"] = model
     told = any(fact.path in _SIZES for fact, _ in arguments.contradictions(config or {}, said))
     if options.world_size is None and not told:
         if total.value:
@@ -86,6 +90,14 @@ def _configuration(planned: Planned) -> tuple[dict[str, Any], str]:
     """Return the facts of the chosen configuration, or why it can't be read."""
     from envcheck.sources import deepspeed_config
 
+    made = planned.starts[0].inline
+    if made is not None:
+        if any(
+            each.inline is None or each.inline.settings != made.settings for each in planned.starts
+        ):
+            return {}, ""
+        file = SettingsFile(planned.chosen, made.lines, named_by=_named_by(planned))
+        return {"deepspeed_config": made.settings, "settings_file": file}, ""
     try:
         if os.path.getsize(planned.chosen) > _LARGEST:
             return {}, f"{clip(planned.chosen)} is larger than 1 MiB"
@@ -94,10 +106,29 @@ def _configuration(planned: Planned) -> tuple[dict[str, Any], str]:
         return {}, str(error)
     except OSError as error:
         return {}, f"{clip(planned.chosen)}: {error.strerror}"
-    by = ", ".join(clip(start.place, 60) for start in planned.starts[:2])
-    more = f" and {len(planned.starts) - 2} more" if len(planned.starts) > 2 else ""
-    file = facts["settings_file"]
-    return {**facts, "settings_file": file._replace(named_by=f"{by}{more}")}, ""
+    file = facts["settings_file"]._replace(named_by=_named_by(planned))
+    return {**facts, "settings_file": file}, ""
+
+
+def _made(planned: Planned) -> bool:
+    """Tell whether accelerate makes the configuration."""
+    return bool(planned.chosen and planned.starts and planned.starts[0].inline is not None)
+
+
+def _model(planned: Planned) -> Mapping[str, Any]:
+    """Return what all commands say of the model: that it has DeepSpeed's own expert layers."""
+    from envcheck.sources import model_config
+
+    said = [arguments.experts(start.launch) for start in planned.starts]
+    if not said or any(each != said[0] for each in said) or not said[0]:
+        return {}
+    return model_config.facts({"moe": said[0]})
+
+
+def _named_by(planned: Planned) -> str:
+    starts = [each for each in planned.starts if each.file != planned.chosen]
+    by = ", ".join(clip(start.place, 60) for start in starts[:2])
+    return f"{by} and {len(starts) - 2} more" if len(starts) > 2 else by
 
 
 def _of_hostfile(hosts: Hosts | None, release: Release) -> dict[str, Any]:
