@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from envcheck.launch import slurm
 from envcheck.launch.expand import UNKNOWN, Text
+from envcheck.launch.given import arguments_of, options_of
 from envcheck.launch.script import commands
 
 if TYPE_CHECKING:
@@ -62,17 +63,8 @@ _MODULES: Final = {
     "accelerate.commands.accelerate_cli": "accelerate",
     "deepspeed.launcher.runner": "deepspeed",
 }
-_SWITCHES: Final = {
-    "torchrun": "standalone no_python use_env run_path help h",
-    "deepspeed": "no_python no_local_rank no_ssh no_ssh_check force_multi save_pid elastic_training "
-    "bind_cores_to_rank quiet q help h",
-    "accelerate": "quiet q cpu multi_gpu tpu ipex enable_cpu_affinity dynamo_use_fullgraph "
-    "dynamo_use_dynamic dynamo_use_regional_compilation use_deepspeed use_fsdp "
-    "use_megatron_lm use_xpu same_network no_python tpu_cluster no_tpu_cluster "
-    "tpu_use_sudo downcast_bf16 fp8_use_autocast_during_eval debug help h",
-}
-"Options of the launchers that take no value."
-_SHORT: Final = {"H": "hostfile", "i": "include", "e": "exclude", "num_accelerators": "num_gpus"}
+_MOST: Final = 64
+"Commands of a script that are looked at; nobody writes so many by hand."
 
 
 class Launch(NamedTuple):
@@ -124,7 +116,8 @@ def read(text: str, folder: str) -> Script:
     writes: set[str] = set()
     for command in commands(text, folder, job.variables()):
         writes.update(command.writes[:8])
-        found += _launches(command, job)
+        if len(found) < _MOST:
+            found += _launches(command, job)
     return Script(tuple(found), job, frozenset(writes))
 
 
@@ -158,12 +151,12 @@ def _launches(command: Command, job: Job) -> Iterator[Launch]:
             job, own_job = slurm.of_srun(job, [word.text for word in words[:start]])
         if kind in {"python", "srun"}:
             kind = "srun" if under == "srun" else "python"
-        read_ = _options(words[after:], kind)
+        read_ = options_of(words[after:], kind)
         if read_ is None:
             return
         options, rest, whole = read_
         program = rest[0].text if rest else ""
-        arguments, all_known = _arguments(rest[1:])
+        arguments, all_known = arguments_of(rest[1:])
         yield Launch(
             command.line,
             kind,
@@ -209,65 +202,3 @@ def _launcher(words: Sequence[Text], at: int) -> tuple[str, int]:
     if _PYTHON.fullmatch(word) and option.endswith(".py"):
         return "python", there
     return "", 0
-
-
-def _options(
-    words: Sequence[Text], kind: str
-) -> tuple[dict[str, Text], Sequence[Text], bool] | None:
-    """Return a launcher's options, the program with its arguments, and whether all of it is known."""
-    found: dict[str, Text] = {}
-    if kind in {"python", "srun"}:
-        return found, words, True
-    switches = _SWITCHES[kind].split()
-    whole, at = True, 0
-    while at < len(words):
-        word = words[at]
-        if word.text == UNKNOWN:
-            whole = False
-            at += 1
-            continue
-        if not word.text.startswith("-") or word.text in {"-", "--"}:
-            at += word.text == "--"
-            return found, words[at:], whole
-        name, equals, value = word.text.lstrip("-").partition("=")
-        name = name.replace("-", "_")
-        name = _SHORT.get(name, name)
-        if name in {"m", "module"} and not equals:
-            return found, words[at + 1 :], whole
-        following = words[at + 1].text if at + 1 < len(words) else "-"
-        at += 1
-        if equals:
-            found[name] = Text(value, word.sure)
-        elif name in switches or following.startswith("-") or following.endswith(".py"):
-            found[name] = Text("", word.sure)
-        else:
-            found[name] = words[at]
-            at += 1
-    return None if whole else (found, (), False)
-
-
-def _arguments(words: Sequence[Text]) -> tuple[dict[str, Text], bool]:
-    """Return a program's arguments, the last one where one is given twice, and whether all are known."""
-    found: dict[str, Text] = {}
-    whole, at = True, 0
-    while at < len(words):
-        word = words[at]
-        at += 1
-        if word.text == UNKNOWN:
-            whole = False
-            found = {name: value._replace(sure=False) for name, value in found.items()}
-            continue
-        if not re.match(r"--?[A-Za-z]", word.text):
-            continue
-        name, equals, value = word.text.lstrip("-").partition("=")
-        name = name.replace("-", "_")
-        following = words[at].text if at < len(words) else "--end"
-        if equals:
-            found[name] = Text(value, word.sure)
-        elif following == UNKNOWN or re.match(r"--?[A-Za-z]", following):
-            found[name] = Text("" if following != UNKNOWN else UNKNOWN, word.sure)
-            at += following == UNKNOWN and at < len(words)
-        else:
-            found[name] = words[at]
-            at += 1
-    return found, whole

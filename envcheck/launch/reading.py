@@ -43,6 +43,10 @@ def named(path: str, configuration: str | None) -> Planned:
     """
     text = files.read_text(path, "launch script", LIMIT)
     starts = list(_starts(path, text))
+    if not starts and text.lstrip()[:1] == "{":
+        raise SourceError(
+            f"{clean(path)} is no launch script; a DeepSpeed configuration is given by --deepspeed-config"
+        )
     if not starts:
         raise SourceError(
             f"{clean(path)} starts no training that envcheck knows: neither torchrun, deepspeed, accelerate "
@@ -56,11 +60,13 @@ def found(names: Iterable[str]) -> Planned | None:
     Read files of the working directory; `None`: none of them names a DeepSpeed configuration in full.
     """
     starts: list[Start] = []
+    left = LIMIT
     for name in names:
         try:
-            text = files.read_text(name, "launch script", LIMIT)
+            text = files.read_text(name, "launch script", left)
         except SourceError:
             continue
+        left -= len(text)
         starts += filter(_certain, _starts(name, text))
     return _planned(starts, None, asked=False) if starts else None
 

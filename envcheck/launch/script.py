@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from envcheck.launch.branches import Branches
 from envcheck.launch.expand import UNKNOWN, Text, Variables
 from envcheck.launch.shell import tokens
 
@@ -51,13 +52,6 @@ class Command(NamedTuple):
     "Files its output goes to."
 
 
-class _Block(NamedTuple):
-    closes: str
-    before: dict[str, tuple[Text, ...] | None]
-    seen: dict[str, list[tuple[Text, ...]]]
-    folder: str
-
-
 def commands(text: str, folder: str, given: Mapping[str, str] | None = None) -> Iterator[Command]:
     """
     Yield the commands of a script that name something.
@@ -71,19 +65,17 @@ def commands(text: str, folder: str, given: Mapping[str, str] | None = None) -> 
     for name, value in (given or {}).items():
         variables.values[name] = (Text(value),)
     left = [_MOST]
-    yield from _Script(variables, left).run(tokens(text), ".", 0)
+    yield from _Script(variables, ".", left).run(tokens(text), 0)
 
 
 class _Script:
-    def __init__(self, variables: Variables, left: list[int]) -> None:
+    def __init__(self, variables: Variables, folder: str, left: list[int]) -> None:
         self._variables = variables
+        self._branches = Branches(variables, folder)
         self._left = left
-        self._blocks: list[_Block] = []
         self._exported: dict[str, Text] = {}
-        self._folder = "."
 
-    def run(self, source: Iterable[Token], folder: str, depth: int) -> Iterator[Command]:
-        self._folder = folder
+    def run(self, source: Iterable[Token], depth: int) -> Iterator[Command]:
         held: list[Token] = []
         writes: list[str] = []
         redirected = ""
@@ -109,60 +101,24 @@ class _Script:
 
     def _separator(self, operator: str) -> None:
         if operator == "(":
-            self._open(")")
+            self._branches.open(")")
         elif operator == ")":
-            if self._blocks and self._blocks[-1].closes == ")":
-                self._close(kept=False)
+            self._branches.close(")")
         elif operator in {";;", ";&", ";;&"}:
-            self._back()
+            self._branches.back()
 
     def _keyword(self, word: str | None) -> bool:
         if word is None:
             return False
         if word in _OPENS and word not in {"for", "select", "case"}:
-            self._open(_OPENS[word])
+            self._branches.open(_OPENS[word])
         elif word in {"else", "elif"}:
-            self._back()
+            self._branches.back()
         elif word in _CLOSES:
-            if self._blocks and self._blocks[-1].closes == word:
-                self._close(kept=True)
+            self._branches.close(word)
         elif word not in _GOES_ON:
             return False
         return True
-
-    def _open(self, closes: str) -> None:
-        self._blocks.append(_Block(closes, {}, {}, self._folder))
-        del self._blocks[:-100]
-
-    def _back(self) -> None:
-        """Begin another branch of the innermost block: what the one before it has set doesn't hold."""
-        if self._blocks:
-            for name, value in self._blocks[-1].before.items():
-                self._put(name, value)
-
-    def _close(self, *, kept: bool) -> None:
-        block = self._blocks.pop()
-        for name, before in block.before.items():
-            after = _either(before, block.seen[name]) if kept else before
-            self._put(name, before)
-            if kept:
-                self._set(name, after or (Text(UNKNOWN, False),))
-        if not kept or block.folder != self._folder:
-            self._folder = block.folder if not kept else UNKNOWN
-
-    def _put(self, name: str, value: tuple[Text, ...] | None) -> None:
-        if value is None:
-            self._variables.values.pop(name, None)
-        else:
-            self._variables.values[name] = value
-
-    def _set(self, name: str, value: tuple[Text, ...]) -> None:
-        if self._blocks:
-            self._blocks[-1].before.setdefault(name, self._variables.values.get(name))
-            seen = self._blocks[-1].seen.setdefault(name, [])
-            if len(seen) < 3 and value not in seen:
-                seen.append(value)
-        self._variables.values[name] = value
 
     def _command(self, held: list[Token], writes: list[str], depth: int) -> Iterator[Command]:
         if not held or self._left[0] <= 0:
@@ -170,11 +126,11 @@ class _Script:
         self._left[0] -= 1
         first = held[0].plain
         if first in {"for", "select"}:
-            self._open("done")
+            self._branches.open("done")
             self._loop(held)
             return
         if first == "case":
-            self._open("esac")
+            self._branches.open("esac")
             return
         own: dict[str, Text] = {}
         at = 0
@@ -183,7 +139,7 @@ class _Script:
             at += 1
         if at == len(held):
             for name, value in own.items():
-                self._set(name, self._arrays.get(name, (value,)))
+                self._branches.set(name, self._arrays.get(name, (value,)))
                 if name in self._exported:
                     self._exported[name] = value
             return
@@ -231,7 +187,7 @@ class _Script:
                     self._exported[name] = self._variables.values[name][0]
                 continue
             for name, value in found.items():
-                self._set(name, self._arrays.get(name, (value,)))
+                self._branches.set(name, self._arrays.get(name, (value,)))
                 if exported:
                     self._exported[name] = value
 
@@ -240,7 +196,7 @@ class _Script:
         if name is None or not name.isidentifier():
             return
         words = [word for token in held[3:] for word in self._variables.words(token.pieces)]
-        self._set(name, (words[0] if len(words) == 1 else Text(UNKNOWN, False),))
+        self._branches.set(name, (words[0] if len(words) == 1 else Text(UNKNOWN, False),))
 
     def _simple(
         self, line: int, words: list[Text], own: dict[str, Text], writes: list[str], depth: int
@@ -251,25 +207,29 @@ class _Script:
             return
         if name in {"unset", "read"}:
             for word in words[1:]:
-                self._set(word.text, (Text(UNKNOWN, False),))
+                self._branches.set(word.text, (Text(UNKNOWN, False),))
             return
         inner = _inner(words)
         if inner is not None and depth < _DEEPEST:
             start, text = inner
             if start:
-                yield Command(line, tuple(words[:start]), own, self._folder, tuple(writes))
-            below = _Script(self._variables, self._left)
+                yield Command(line, tuple(words[:start]), own, self._branches.folder, tuple(writes))
+            below = _Script(self._variables, self._branches.folder, self._left)
             below._exported = {**self._exported, **own}
-            for each in below.run(tokens(text), self._folder, depth + 1):
+            for each in below.run(tokens(text), depth + 1):
                 yield each._replace(line=line, words=(*words[:start], *each.words))
             return
-        yield Command(line, tuple(words), {**self._exported, **own}, self._folder, tuple(writes))
+        yield Command(
+            line, tuple(words), {**self._exported, **own}, self._branches.folder, tuple(writes)
+        )
 
     def _go(self, to: str) -> None:
         if to.startswith("/"):
-            self._folder = to
+            self._branches.folder = to
         elif to != ".":
-            self._folder = f"{self._folder}/{to}" if self._folder != "." else to
+            self._branches.folder = (
+                f"{self._branches.folder}/{to}" if self._branches.folder != "." else to
+            )
 
 
 def _inner(words: list[Text]) -> tuple[int, str] | None:
@@ -283,15 +243,3 @@ def _inner(words: list[Text]) -> tuple[int, str] | None:
                 return at, words[at + 2].text
             return None
     return None
-
-
-def _either(
-    before: tuple[Text, ...] | None, seen: list[tuple[Text, ...]]
-) -> tuple[Text, ...] | None:
-    """Return a value that holds whichever way was taken; `None`: there is none."""
-    if len(seen) != 1:
-        return None
-    (only,) = seen
-    if before is None:
-        return tuple(each._replace(sure=False) for each in only)
-    return before if [each.text for each in before] == [each.text for each in only] else None
