@@ -127,3 +127,34 @@ def test_a_check_of_settings_takes_no_hostfile(folder: Path) -> None:
 
     assert done.returncode == 2
     assert "--hostfile" in done.stderr
+
+
+def test_a_filter_is_judged_with_the_hostfile(folder: Path) -> None:
+    options = ("--from", "list.txt", "--hostfile", "sound")
+
+    wrong = envcheck(*options, "--include", "c", cwd=folder)
+    right = envcheck(*options, "--exclude=b:0,1", cwd=folder)
+    alone = envcheck("--from", "list.txt", "--include", "a", cwd=folder)
+
+    assert (wrong.returncode, right.returncode, alone.returncode) == (1, 0, 2)
+    assert "filter/unknown-host" in wrong.stdout
+    assert "give it by --hostfile" in alone.stderr
+
+
+def test_the_processes_of_the_filter_share_the_batch(folder: Path) -> None:
+    write(
+        folder / "zero.json",
+        json.dumps({"train_batch_size": 48, "train_micro_batch_size_per_gpu": 4}),
+    )
+    options = ("--from", "list.txt", "--hostfile", "sound", "--deepspeed-config", "zero.json")
+
+    whole = envcheck(*options, "--format", "json", cwd=folder)
+    part = envcheck(*options, "--exclude", "b:0,1,2,3", "--format", "json", cwd=folder)
+
+    ids = [
+        {each["id"]: each for each in json.loads(done.stdout)["findings"]} for done in (whole, part)
+    ]
+    wrong = ids[0]["configuration/batch-size/train_batch_size"]
+    assert (wrong["severity"], wrong["certainty"]) == ("warning", "needs-verification")
+    assert "16 processes" in wrong["title"]
+    assert "configuration/batch-size/train_batch_size" not in ids[1]

@@ -105,3 +105,76 @@ def test_a_configuration_that_is_found_and_cannot_be_read_is_no_error(here: Path
 
     severities = {each["id"]: each["severity"] for each in said["findings"]}  # type: ignore[attr-defined]
     assert severities["launch/unreadable-configuration"] == "warning"
+
+
+MOE = "deepspeed t.py --moe_enable True --top_k_experts 2 --deepspeed zero.json\n"
+
+
+def test_expert_layers_that_a_command_line_turns_on_do_not_go_with_stage_3(here: Path) -> None:
+    write(here / "train.sh", MOE)
+    write(
+        here / "zero.json", json.dumps({"zero_optimization": {"stage": 3}, "train_batch_size": 8})
+    )
+
+    said = report(here)
+
+    (bad,) = [each for each in said["findings"] if each["id"] == "deepspeed/moe-zero3"]  # type: ignore[attr-defined]
+    assert (bad["severity"], bad["certainty"]) == ("error", "certain")
+    shown = envcheck(cwd=here, VIRTUAL_ENV=str(here.parent / "env")).stdout
+    assert "DeepSpeed's own expert layers" in " ".join(shown.split())
+
+
+def test_commands_that_disagree_about_expert_layers_say_nothing_of_them(here: Path) -> None:
+    write(here / "train.sh", MOE + SCRIPT)
+    write(
+        here / "zero.json", json.dumps({"zero_optimization": {"stage": 3}, "train_batch_size": 8})
+    )
+
+    said = report(here)
+
+    certain = {each["id"] for each in said["findings"] if each["certainty"] == "certain"}  # type: ignore[attr-defined]
+    assert "deepspeed/moe-zero3" not in certain
+
+
+def test_settings_that_accelerate_makes_by_itself_are_checked(here: Path) -> None:
+    write(here / "train.sh", "accelerate launch --config_file a.yaml train.py  # deepspeed\n")
+    write(
+        here / "a.yaml",
+        "distributed_type: DEEPSPEED\nmixed_precision: bf16\nnum_processes: 8\n"
+        "deepspeed_config:\n  zero_stage: 3\n  offload_param_device: cpu\n",
+    )
+
+    said = report(here)
+
+    assert said["launch"]["deepspeed_config"] == "a.yaml"  # type: ignore[index]
+    assert [each["processes"] for each in said["launch"]["starts"]] == [8]  # type: ignore[index]
+    shown = envcheck(cwd=here, VIRTUAL_ENV=str(here.parent / "env")).stdout
+    assert "accelerate, 8 processes, DeepSpeed settings of a.yaml" in " ".join(shown.split())
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(
+            "deepspeed t.py --deepspeed $CONFIG/zero.json", id="a folder that isn't known"
+        ),
+        pytest.param("deepspeed t.py --deepspeed nowhere.json", id="a file that isn't there"),
+        pytest.param("pip install deepspeed", id="no training"),
+        pytest.param("deepspeed t.py 'an open quote", id="broken"),
+    ],
+)
+def test_a_script_that_names_no_configuration_for_sure_is_left_alone(
+    script: str, here: Path
+) -> None:
+    write(here / "train.sh", script)
+
+    assert "launch" not in report(here)
+
+
+def test_many_large_scripts_are_not_all_read(here: Path) -> None:
+    for number in range(8):
+        write(here / f"{number}.sh", SCRIPT * 2000)
+
+    said = report(here)
+
+    assert len(said["launch"]["starts"]) == 64  # type: ignore[index]
