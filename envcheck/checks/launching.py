@@ -54,7 +54,7 @@ def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:  # noqa: AR
 
 
 def _releases(environment: Environment) -> Releases:
-    from envcheck.launch import accelerate, judge
+    from envcheck.launch import accelerate, agrees, judge
     from envcheck.launch.notes import Release
 
     packages = (environment.packages.get(name) for name in _NAMES)
@@ -62,7 +62,7 @@ def _releases(environment: Environment) -> Releases:
     return judge.Releases(
         Release(deepspeed),
         accelerate.release(accelerate_),
-        Release(transformers, name="transformers"),
+        Release(transformers, agrees.NEWEST, "transformers"),
     )
 
 

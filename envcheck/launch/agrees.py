@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from packaging.version import Version
+
 from envcheck.clean import clip
 from envcheck.deepspeed.flaws import quoted
 from envcheck.launch import accelerate_keys, accelerate_run, arguments
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from envcheck.launch.planned import Start
     from envcheck.launch.sizes import Count
     from envcheck.matrix.strict_yaml import Node
+
+NEWEST: Final = Version("5.23.0")
+"""The newest transformers whose Trainer was read."""
 
 _TRAINER: Final = "https://github.com/huggingface/transformers/blob/v4.57.1/src/transformers/integrations/deepspeed.py"
 _ARGUMENTS: Final = (
@@ -129,12 +134,14 @@ def _optimizer(
         return
     optim = launch.arguments.get("optim")
     wanted = (optim.known or "") if optim is not None else ""
-    adafactor = arguments.switch(launch.arguments.get("adafactor"))
-    if wanted == "adafactor" or adafactor:
+    switched = arguments.switch(launch.arguments.get("adafactor")) and not release.since("5.0.0rc0")
+    refused = release.since("4.57.0") and not release.since("5.0.0rc0")
+    if switched or (wanted == "adafactor" and refused):
         yield note(
             "launch/two-optimizers",
             "error",
-            f"--{'optim ' if wanted else ''}adafactor is given, and {clip(start.named, 40)} has an optimizer",
+            f"{'--adafactor' if switched else '--optim adafactor'} is given, and "
+            f"{clip(start.named, 40)} has an optimizer",
             "Trainer stops: one of the two has to go.",
             release=release,
             place=start.place,

@@ -190,6 +190,57 @@ def test_a_hostfile_tells_how_many_processes_there_are(tmp_path: Path) -> None:
     assert (chosen.world_size, chosen.world_size_from) == (12, "more")
 
 
+@pytest.mark.parametrize(
+    ("version", "argument", "severity"),
+    [
+        pytest.param("4.44.2", "--adafactor", "error", id="a switch"),
+        pytest.param("4.44.2", "--optim adafactor", "warning", id="which old ones overlook"),
+        pytest.param("4.57.1", "--optim adafactor", "error", id="which 4.57 refuses"),
+        pytest.param("5.2.0", "--optim adafactor", "warning", id="which 5 overlooks"),
+        pytest.param("4.44.2", "--optim adamw_torch", None, id="what is meant anyway"),
+    ],
+)
+def test_a_second_optimizer_is_refused_or_overlooked(
+    version: str, argument: str, severity: str | None, tmp_path: Path
+) -> None:
+    settings(tmp_path, optimizer={"type": "AdamW", "params": {"lr": "auto"}})
+
+    said = found(f"torchrun t.py {TRAIN} {argument}", tmp_path, f"transformers=={version}")
+
+    about = ("launch/two-optimizers", "launch/optimizer-unused")
+    assert [said[each].severity for each in about if each in said] == [severity] * bool(severity)
+
+
+@pytest.mark.parametrize(
+    ("argument", "refused"),
+    [
+        pytest.param("--warmup_steps 200", True, id="another number"),
+        pytest.param("--warmup_steps 100", False, id="the same"),
+        pytest.param("--warmup_steps 0 --warmup_ratio 0.03", False, id="a ratio"),
+    ],
+)
+def test_steps_of_the_scheduler_have_to_agree(argument: str, refused: bool, tmp_path: Path) -> None:
+    settings(tmp_path, scheduler={"type": "WarmupLR", "params": {"warmup_num_steps": 100}})
+
+    said = found(f"torchrun t.py {TRAIN} {argument}", tmp_path)
+
+    assert ("launch/contradiction/scheduler.params.warmup_num_steps" in said) == refused
+
+
+@pytest.mark.parametrize("argument", ["", "--sequence_parallel_size 4"])
+def test_a_batch_that_processes_share_in_groups_is_not_calculated(
+    argument: str, tmp_path: Path
+) -> None:
+    settings(tmp_path, train_batch_size=16)
+
+    said = found(
+        f"torchrun --nproc_per_node 8 t.py {TRAIN} --gradient_accumulation_steps 2 {argument}",
+        tmp_path,
+    )
+
+    assert ("launch/contradiction/train_batch_size" in said) == (not argument)
+
+
 YAML = "distributed_type: DEEPSPEED\nnum_machines: 1\nnum_processes: 4\ndeepspeed_config:\n"
 
 
