@@ -12,6 +12,7 @@ from envcheck.clean import clean
 from envcheck.errors import SourceError
 from envcheck.launch import hosts_file
 from envcheck.launch.expand import UNKNOWN, Text
+from envcheck.launch.located import is_file, located
 from envcheck.launch.planned import Accelerate, Planned, Start
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ LIMIT: Final = 256 * 1024
 _ELLIPSIS: Final = "…"
 "Shown in the place of what isn't known."
 _CONFIGURATIONS: Final = ("deepspeed", "deepspeed_config", "ds_config")
-_UP: Final = 3
-"Folders above the script's own in which a relative name is looked for."
 
 
 def named(path: str, configuration: str | None) -> Planned:
@@ -125,7 +124,7 @@ def _of_yaml(path: str, text: str) -> Iterator[Start]:
     name = accelerate_run.text(inside, "deepspeed_config_file")
     line = inside["deepspeed_config_file"].line if name else 0
     folder = os.path.dirname(path) or "."
-    where, expected = _located(Text(name), ".", folder)
+    where, expected = located(Text(name), ".", folder)
     hosts, missing = _hosts(Text(accelerate_run.text(inside, "deepspeed_hostfile")), ".", folder)
     made = inline.read(config, None) if config is not None and not name else None
     yield Start(path, line, None, own, hosts, name, where, expected, tuple(missing), made)
@@ -135,7 +134,7 @@ def _start(path: str, folder: str, launch: Launch, writes: frozenset[str]) -> St
     own = _accelerate(launch, folder)
     missing: list[str] = []
     name = _configuration(launch, own)
-    where, expected = _located(name, launch.folder, folder)
+    where, expected = located(name, launch.folder, folder)
     hostfile = _hostfile(launch, own)
     read: Hosts | None = None
     if hostfile is not None and hostfile.known and hostfile.known not in writes:
@@ -177,10 +176,10 @@ def _hosts(
     name: Text, folder: str, of_script: str, environment: Text | None = None
 ) -> tuple[Hosts | None, list[str]]:
     """Read a hostfile that is named, or return its name where it isn't there."""
-    place, _ = _located(name, folder, of_script)
+    place, _ = located(name, folder, of_script)
     if not place:
         return None, [name.text] if name.text else []
-    sent = _located(environment, folder, of_script)[0] if environment is not None else ""
+    sent = located(environment, folder, of_script)[0] if environment is not None else ""
     try:
         return hosts_file.read(place, sent or None), []
     except SourceError:
@@ -194,7 +193,7 @@ def _accelerate(launch: Launch, folder: str) -> Accelerate | None:
     name = launch.options.get("config_file") if launch.launcher == "accelerate" else None
     if name is None or not name.text:
         return None
-    path, _ = _located(name, launch.folder, folder)
+    path, _ = located(name, launch.folder, folder)
     if not path:
         return None
     try:
@@ -211,7 +210,7 @@ def _configuration(launch: Launch, own: Accelerate | None) -> Text:
 
     for name in _CONFIGURATIONS:
         text = launch.arguments.get(name)
-        if text is not None and _is_file(text.text):
+        if text is not None and is_file(text.text):
             return text
     text = launch.options.get("deepspeed_config_file")
     if text is not None and text.text:
@@ -220,38 +219,3 @@ def _configuration(launch: Launch, own: Accelerate | None) -> Text:
         inside = accelerate_run.inside(own.config)
         return Text(accelerate_run.text(inside, "deepspeed_config_file"))
     return Text("")
-
-
-def _is_file(text: str) -> bool:
-    """Tell a file's name from a switch and from the word for a built-in one (`zero2`)."""
-    return text.lower().endswith((".json", ".hjson", ".conf", ".json5")) and "{" not in text
-
-
-def _located(name: Text, folder: str, of_script: str) -> tuple[str, bool]:
-    """
-    Look for a file that a script names.
-
-    Returns:
-        Its path, empty where there is none, and whether it is known where it has to be.
-    """
-    text = name.text.strip()
-    if not text:
-        return "", False
-    start = folder if UNKNOWN not in folder else "."
-    sure = name.sure and UNKNOWN not in folder and UNKNOWN not in text
-    if UNKNOWN in text:
-        text = text.rpartition(UNKNOWN)[2]
-        if not text.startswith("/") or not _is_file(text):
-            return "", False
-        text = text.lstrip("/")
-    if text.startswith("~"):
-        text = os.path.expanduser(text)
-    for base in (
-        start,
-        of_script,
-        *(os.path.join(of_script, *[".."] * up) for up in range(1, _UP + 1)),
-    ):
-        path = os.path.normpath(os.path.join(base, text))
-        if len(path) < 4096 and "\0" not in path and os.path.isfile(path):
-            return path, sure
-    return "", sure
