@@ -17,7 +17,7 @@ from envcheck.checks import (
 )
 from envcheck.checks import environment as environment_check
 from envcheck.known_good import OUTSIDE
-from envcheck.model import SEVERITIES, Finding, Options, Report
+from envcheck.model import SEVERITIES, UNKNOWN_RELEASE, Finding, Options, Report
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Sequence
@@ -81,7 +81,7 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
     hits = tuple(hit for check, hit in pairs if check in MENDED and hit.id not in options.ignore)
     in_files = [hit for check, hit in pairs if check is launching and hit.id not in options.ignore]
     unheard = frozenset(
-        name for each in counted if each.id == unknown_release.ID for name in each.packages
+        name for each in counted if each.id == UNKNOWN_RELEASE for name in each.packages
     )
     if unheard and near is not None:
         near = near._replace(exact=False)  # no set pins them, so none can vouch for them
@@ -172,7 +172,7 @@ def _suggest(
     doubted: Container[str],
 ) -> tuple[tuple[Suggestion, ...], tuple[tuple[str, str], ...]]:
     # Most environments need no advice, and so none of its imports.
-    from envcheck.suggest import Advisor
+    from envcheck.suggest.advisor import Advisor
 
     watches = [check.watch(matrix) for check in MENDED]
     stuck: frozenset[str] = frozenset()

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SEVERITIES: Final = ("info", "warning", "error")
 """In rising order: `SEVERITIES.index` compares two of them."""
 
+UNKNOWN_RELEASE: Final = "environment/unknown-release"
+"""The id of the finding about releases that the matrix doesn't know, which reports show by itself."""
+
 _NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 

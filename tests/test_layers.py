@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FORBIDDEN = {
-    "sources": ("audit", "checks", "formats", "matrix", "suggest", "search"),
-    "checks": ("audit", "formats", "sources", "suggest", "search"),
-    "formats": ("audit", "checks", "sources", "suggest", "search", "matrix"),
-    "model": ("audit", "checks", "sources", "suggest", "search", "matrix"),
+    "sources": ("audit", "checks", "formats", "matrix", "suggest"),
+    "checks": ("audit", "formats", "sources", "suggest"),
+    "formats": ("audit", "checks", "sources", "suggest", "matrix"),
+    "model": ("audit", "checks", "sources", "suggest", "matrix"),
 }
 """Read, audit, render never mix: what a part must not know, whenever it is imported."""
 

@@ -6,11 +6,11 @@ No entry is about them, and nobody has said that they work, so that nothing foun
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from envcheck import versions
 from envcheck.checks import Hit
-from envcheck.model import Finding
+from envcheck.model import UNKNOWN_RELEASE, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from envcheck.checks import Recheck
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Package
-
-ID: Final = "environment/unknown-release"
 
 
 class Unknown(NamedTuple):
@@ -70,7 +68,7 @@ def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:
             (newer if version > max(known) else unlisted).append(name)
     if newer or unlisted:
         found = Unknown(tuple(newer), tuple(unlisted))
-        yield Hit(ID, "info", False, (*found.newer, *found.unlisted), found)
+        yield Hit(UNKNOWN_RELEASE, "info", False, (*found.newer, *found.unlisted), found)
 
 
 def _meaning(package: Package, version: Version) -> Iterator[Version]:

@@ -7,8 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck import versions
-from envcheck.checks.unknown_release import ID as UNKNOWN_RELEASE
-from envcheck.model import SEVERITIES
+from envcheck.model import SEVERITIES, UNKNOWN_RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

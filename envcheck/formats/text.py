@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from envcheck.checks.unknown_release import ID as UNKNOWN_RELEASE
 from envcheck.clean import clean, visible
+from envcheck.model import UNKNOWN_RELEASE
 from envcheck.ran import trained
 
 if TYPE_CHECKING:

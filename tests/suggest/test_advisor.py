@@ -22,7 +22,7 @@ from envcheck.checks import known_bad, requirements
 from envcheck.formats import text
 from envcheck.known_good import OUTSIDE
 from envcheck.model import Change, Options, Package
-from envcheck.search import half_done
+from envcheck.suggest.goal import half_done
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

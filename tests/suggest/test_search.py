@@ -7,42 +7,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import worlds
+from searches import ERRORS, moved, search
 
-from envcheck.audit import CHECKS
-from envcheck.choices import Scope
-from envcheck.search import MAY, MUST, SHOULD, Goal, Limit, Search
+from envcheck.suggest.goal import MAY, MUST, SHOULD, Goal
+from envcheck.suggest.limits import Limit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from packaging.utils import NormalizedName
     from worlds import MakeEnvironment, MakeMatrix
 
-    from envcheck.checks import Hit
     from envcheck.matrix import Matrix
     from envcheck.model import Environment
-    from envcheck.search import Node
-
-ERRORS = Goal(frozenset(), frozenset(), errors=True)
-
-
-def search(
-    matrix: Matrix, environment: Environment, directions: str = "down up", **more: Any
-) -> Search:
-    watches = [check.watch(matrix) for check in CHECKS]
-    hits = [hit for check in CHECKS for hit in check.hits(environment, matrix)]
-
-    def audit(of: Environment, about: Collection[NormalizedName]) -> list[Hit]:
-        return [hit for watch in watches for hit in watch(of, about)]
-
-    own = {name: more.pop(name) for name in ("most", "lax") if name in more}
-    return Search(Scope(matrix, environment, directions, **more), hits, audit, **own)
-
-
-def moved(node: Node) -> dict[str, str]:
-    packages = node.environment.packages
-    return {name: str(packages[name].version) for name in sorted(node.picks)}
 
 
 def solve(
@@ -528,64 +502,3 @@ def test_a_warning_is_worth_only_what_its_entry_recommends(
     ids = frozenset({"peft/three"})
     node, must = search(known, environment("peft==2.0")).run(Goal(ids, ids, errors=False))
     assert (moved(node), must) == ({}, 0)
-
-
-@pytest.mark.parametrize(
-    ("releases", "keep", "why"),
-    [
-        pytest.param("trl: [1.0, 2.0]", ["trl"], "trl is to be kept", id="kept"),
-        pytest.param("peft: [1.0]", [], "no releases of trl are known", id="no releases"),
-        pytest.param(
-            "trl: [2.0, 3.0]",
-            [],
-            "no other release of trl for Python 3.10 is free of it",
-            id="none is free",
-        ),
-        pytest.param("trl: [2.0, 5.0]", [], "with trl 5.0, trl/other hits", id="something else"),
-    ],
-)
-def test_why_nothing_helps_is_said(
-    environment: MakeEnvironment, matrix: MakeMatrix, releases: str, keep: list[str], why: str
-) -> None:
-    known = matrix(ONE + '\n- {id: trl/other, packages: ["trl>=5"]}', releases=releases)
-    found = search(known, environment("trl==2.0", python="3.10"), keep=frozenset(keep))
-    node, must = found.run(ERRORS)
-    assert must
-    (hit,) = node.hits
-    assert found.why_not(hit, node) == why
-
-
-def test_why_nothing_helps_names_the_requirement_and_what_else_is_advised(
-    environment: MakeEnvironment, matrix: MakeMatrix
-) -> None:
-    known = matrix(
-        "- {id: peft/bad, packages: [peft], fixes: [{advice: Pass eager.}, {packages: [peft==0]}]}",
-        releases="""
-transformers:
-  - {version: "1.0", requires: ["tokenizers>=2"]}
-tokenizers: ["1.0"]
-peft: ["1.0", "2.0"]
-""",
-    )
-    found = search(known, environment("transformers==1.0", "tokenizers==1.0", "peft==1.0"))
-    node, must = found.run(ERRORS)
-    assert must == 2
-    assert {hit.id: found.why_not(hit, node) for hit in node.hits} == {
-        "peft/bad": "no other release of peft is free of it; the entry advises: Pass eager.",
-        "requirement/transformers/tokenizers": "transformers 1.0 requires tokenizers>=2; "
-        "no other release of transformers is free of it; no other release of tokenizers is free of it",
-    }
-
-
-def test_nothing_helps_against_what_is_odd(
-    environment: MakeEnvironment, matrix: MakeMatrix
-) -> None:
-    from envcheck.model import Oddity
-
-    oddity = Oddity("duplicate", "trl", "twice", worlds.names("trl"))
-    made = environment("trl==2.0", oddities=(oddity,))
-    known = matrix(releases="trl: [1.0, 2.0]")
-    ids = frozenset({"environment/duplicate"})
-    found = search(known, made)
-    assert moved(found.run(Goal(ids, ids, errors=False))[0]) == {}
-    assert found.why_not(found.root.hits[0], found.root) == ""

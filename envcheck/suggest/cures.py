@@ -15,17 +15,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from envcheck import versions
 from envcheck.checks.known_bad import Cause
-from envcheck.search import Goal, Limit
+from envcheck.suggest.goal import Goal
+from envcheck.suggest.limits import pinned
+from envcheck.suggest.wording import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from envcheck.checks import Hit
     from envcheck.model import Change, Suggestion
-    from envcheck.search import Search
-    from envcheck.suggest import Advisor
+    from envcheck.suggest.advisor import Advisor
+    from envcheck.suggest.search import Search
 
 _BOLD: Final = Goal(frozenset(), frozenset(), errors=True, bold=True)
 
@@ -75,12 +76,12 @@ def _recommended(
     that (`envcheck explain` tells it) than with a release of another year.
     """
     for fix in record.get("fixes", ())[:1]:
-        pins = [versions.requirement(text) for text in fix.get("packages", ())]
-        if not pins:
+        limits = pinned(fix.get("packages", ()))
+        if not limits:
             continue
-        node, must = search.run(_BOLD, [Limit(pin.name, "in", pin.specifier) for pin in pins])
+        node, must = search.run(_BOLD, limits)
         if must or not node.picks or any(left.id == hit.id for left in node.hits):
             continue
         if advisor.outside(node.environment) == "error":
             continue
-        yield advisor.worded(node)
+        yield worded(advisor, node)
