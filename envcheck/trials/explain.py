@@ -81,6 +81,17 @@ def errors(record: Record, matrix: Matrix) -> list[Hit]:
     return [hit for hit in hits(record, matrix) if hit.certain and hit.severity == "error"]
 
 
+def _named(record: Record, matrix: Matrix) -> list[Hit]:
+    """Return what is no error for most people, and names the very error that was seen here."""
+    line = record.broken.line if record.broken else ""
+    return [
+        hit
+        for hit in hits(record, matrix)
+        if isinstance(hit.subject, known_bad.Cause)
+        and shows(hit.subject.record().get("symptoms", ()), line)
+    ]
+
+
 def contradiction(record: Record, matrix: Matrix) -> str | None:
     """
     Say in which way a cell and the matrix contradict each other; `None`: they don't.
@@ -92,7 +103,7 @@ def contradiction(record: Record, matrix: Matrix) -> str | None:
         return (
             f"it ran well, but {ids} calls it an error: narrow the entry, or look at the run again"
         )
-    if broken is None or broken.stage in BEFORE_ANY_RUN or found:
+    if broken is None or broken.stage in BEFORE_ANY_RUN or found or _named(record, matrix):
         return None
     how = "failed" if broken.outcome == "failed" else "ran wrong"
     return (
@@ -123,7 +134,7 @@ def explained(record: Record, matrix: Matrix) -> Iterator[tuple[Hit, bool]]:
     """
     line = record.broken.line if record.broken else ""
     found = []
-    for hit in errors(record, matrix):
+    for hit in errors(record, matrix) or _named(record, matrix):
         seen = False
         if isinstance(hit.subject, known_bad.Cause):
             seen = shows(hit.subject.record().get("symptoms", ()), line)

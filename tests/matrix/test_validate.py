@@ -595,3 +595,17 @@ def test_a_run_of_a_trial_that_is_there_is_evidence() -> None:
     )
 
     assert list(judge(made)) == []
+
+
+def test_what_is_no_error_for_most_explains_a_break_whose_error_it_names() -> None:
+    known = entry(severity="info", symptoms=[{"error": "No module named 'rich'"}], fixes=None)
+
+    def against(line: str) -> list[str]:
+        of = cell("torch==2.0.1", failed={"import": line})
+        made = content(known, releases=RELEASES, trials=(trial("t", of),))
+        return [message for _, message in judge(made)]
+
+    assert against("ModuleNotFoundError: No module named 'rich'") == []
+    assert against("ModuleNotFoundError: No module named 'poor'") == [
+        f"torch==2.0.1: it failed at import, but {BADLY}"
+    ]
