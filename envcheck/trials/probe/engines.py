@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-3
 
 WAITS_FOR_ALL = (0, 19, 8)
-"""The first release in which ZeRO-3 waits for each gather; on a GPU, not with gloo, the last one ends last."""
+"""The first release in which ZeRO-3 waits for each gather: with gloo the last need not be done last."""
 
 NO_GROUPS = re.compile(r"moe layers, but None of the param groups are marked as MoE")
 NO_STAGE_3 = re.compile(r"MoE not supported with Stage 3|MoE is not supported with ZeRO Stage 3")
