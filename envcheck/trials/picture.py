@@ -91,6 +91,10 @@ def _by_stage(records: Sequence[Record], name: str, width: int) -> Iterator[Row]
     for found, record in several:
         by_mark: dict[str, list[str]] = {}
         for stage in record.stages:
+            if stage.reason.startswith("after ") or (
+                stage.outcome == "ok" and stage.stage in _BEFORE_TRAINING[:3]
+            ):
+                continue  # of these, only what is out of the ordinary
             if stage.outcome in {"ok", "expected-failure"}:
                 by_mark.setdefault(OK, []).append(stage.stage)
                 continue
