@@ -47,7 +47,9 @@ def diagnose(*, file: str | None, follow: bool, **values: Any) -> Action:
     return lambda: diagnose_(file or "-", given(values), follow=follow)
 
 
-def config(*, file: str, fix: bool, **values: Any) -> Action:
+def config(
+    *, file: str, fix: bool, offload: bool, gpu_memory: float | None, **values: Any
+) -> Action:
     """
     Check one DeepSpeed configuration against the environment, before DeepSpeed reads it.
 
@@ -55,7 +57,8 @@ def config(*, file: str, fix: bool, **values: Any) -> Action:
     """
     from envcheck.deepspeed.command import config as config_
 
-    return lambda: config_(given({**values, "deepspeed_config": file}), fix=fix)
+    options = given({**values, "deepspeed_config": file})
+    return lambda: config_(options, fix=fix, offload=offload, gpu_memory=gpu_memory)
 
 
 def hostfile(
@@ -139,6 +142,14 @@ def add(app: typer.Typer) -> None:
                 bool,
                 False,
                 help="Write the nearest good file beside it, never over anything.",
+            ),
+            option("offload", bool, False, "--offload", help="In it the optimizer is on the CPU."),
+            option(
+                "gpu_memory",
+                Optional[float],
+                None,
+                metavar="GIB",
+                help="The memory of one GPU: where it is too short, the optimizer goes to the CPU.",
             ),
             *of_check(
                 name for name in ABOUT if name not in {"deepspeed_config", "strict", *LAUNCH}

@@ -51,9 +51,14 @@ class Fixed(NamedTuple):
     "Whether the form of the file is new too."
 
 
-def fixed(environment: Environment, matrix: Matrix, document: Document) -> Fixed:
+def fixed(
+    environment: Environment, matrix: Matrix, document: Document, *, offload: bool = False
+) -> Fixed:
     """
     Mend a configuration: what is wrong by itself, and what the matrix knows to fail with these versions.
+
+    Args:
+        offload: In the end the optimizer is on the CPU, wherever it was.
     """
     settings: dict[str, str | None] = {}
     for _ in range(_ROUNDS):
@@ -66,6 +71,12 @@ def fixed(environment: Environment, matrix: Matrix, document: Document) -> Fixed
             {path: value for path, value in changes.items() if _differs(config, after, path)}
         )
         environment = environment._replace(deepspeed_config=after)
+    if offload:
+        changes = dict(_to_cpu(of(environment)))
+        settings.update(changes)
+        environment = environment._replace(
+            deepspeed_config=applied(environment.deepspeed_config or {}, changes)
+        )
     data = environment.deepspeed_config or {}
     text = edited(without_repeats(document.text), settings)
     beyond = any(what != NO_JSON_NUMBER for what, _ in document.beyond_json)
@@ -168,15 +179,13 @@ def _to_stage_2(environment: Environment) -> Iterator[tuple[str, str | None]]:
 
     What was offloaded stays on the CPU as far as stage 2 can offload it: the optimizer.
     """
-    package = environment.packages.get(normalize("deepspeed"))
-    release = (package.version if package else None) or cast("Version", version(NEWEST))
-    settings = Settings(environment.deepspeed_config or {}, grammar(release))
+    settings = of(environment)
     section = settings.section(_ZERO)
     about = settings.grammar.section(_ZERO)
     if settings.stage() != 3 or section is None or about is None:
         return
     yield f"{_ZERO}.stage", "2"
-    if _offloads(settings):
+    if offloads(settings):
         sections = (settings.section(f"{_ZERO}.offload_{what}") for what in ("optimizer", "param"))
         kept = next(filter(None, sections), {})
         pinned = {"pin_memory": kept["pin_memory"]} if "pin_memory" in kept else {}
@@ -189,7 +198,27 @@ def _to_stage_2(environment: Environment) -> Iterator[tuple[str, str | None]]:
             yield f"{_ZERO}.{name}", None
 
 
-def _offloads(settings: Settings) -> bool:
+def of(environment: Environment) -> Settings:
+    """
+    Return the configuration as the release sees it; a release that isn't known is taken for the newest.
+    """
+    package = environment.packages.get(normalize("deepspeed"))
+    release = (package.version if package else None) or cast("Version", version(NEWEST))
+    return Settings(environment.deepspeed_config or {}, grammar(release))
+
+
+def _to_cpu(settings: Settings) -> Iterator[tuple[str, str | None]]:
+    """Yield what takes the optimizer to the CPU, where the stage can do that and doesn't yet."""
+    if settings.stage() in {1, 2, 3} and settings.section(_ZERO) is not None:
+        path = f"{_ZERO}.offload_optimizer"
+        if settings.get(f"{path}.device") not in _OFFLOADED:
+            yield path, json.dumps({"device": "cpu", "pin_memory": True})
+
+
+def offloads(settings: Settings) -> bool:
+    """
+    Tell whether something is kept on the CPU or on a disk.
+    """
     devices = [settings.get(f"{_ZERO}.offload_{what}.device") for what in ("param", "optimizer")]
     old = [settings.on(f"{_ZERO}.{name}") for name in ("cpu_offload", "cpu_offload_param")]
     return any(device in _OFFLOADED for device in devices if isinstance(device, str)) or any(old)

@@ -54,6 +54,10 @@ _LISTABLE: Final = frozenset(
 _INFINITE: Final = re.compile(rb"(:\s*-?)inf\b")
 "As DeepSpeed's own encoder writes it; `steps_per_print` is that under a trainer."
 _PYTHON: Final = re.compile(rb"/python(3\.\d{1,2})/(?:site|dist)-packages/")
+_MEMORY: Final = re.compile(rb"\b(CUDA|HIP|NPU|XPU) out of memory\b")
+_CAPACITY: Final = re.compile(
+    rb"total capacity of ([\d.]{1,12} [GM]iB)|; ([\d.]{1,12} [GM]iB) total capacity"
+)
 _SIGNAL: Final = re.compile(
     rb"exits with return code = -(\d{1,3})\b|Signal (\d{1,3}) \(SIG[A-Z]{1,12}\) received"
     rb"|exitcode\s*: -(\d{1,3})\b"
@@ -158,6 +162,8 @@ class Events:
         self.config: dict[str, Any] | None = None
         self.killed: tuple[str, int] | None = None
         "(by what, line)"
+        self.full: tuple[int, str] | None = None
+        "(line, how much memory there is) where a GPU's was used up, after the last record."
         self.hung = 0
         "The line in which a collective operation is said to have timed out."
         self._model_config = False
@@ -186,8 +192,22 @@ class Events:
         yield b"exits with return code", self._signal
         yield b"received", self._signal
         yield b"exitcode", self._signal
+        yield b"out of memory", self._memory
         yield b"Watchdog caught collective operation timeout", self._hang
         yield b"packages", self._package
+
+    def after(self, record: Record) -> None:
+        """
+        Take a record: the training has gone on.
+        """
+        self.overflows.after(record)
+        self.full = None
+
+    def _memory(self, text: bytes, where: Where) -> None:
+        if self.full is None and _MEMORY.search(text):
+            found = _CAPACITY.search(text)
+            capacity = found and (found[1] or found[2])
+            self.full = (where.line(), capacity.decode() if capacity else "")
 
     def _steps(self, text: bytes, _: Where) -> None:
         found = _STEPS.search(text)

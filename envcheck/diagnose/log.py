@@ -123,7 +123,7 @@ class Log:
                 self._begin()
             self._records += 1
             self._run.add(found, line)
-            self._events.overflows.after(found)
+            self._events.after(found)
         elif isinstance(found, Evaluation):
             self._evaluations += 1
             self._run.evaluate(found, line)

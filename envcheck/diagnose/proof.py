@@ -32,6 +32,10 @@ GRADIENTS: Final = (
     "Print which parameters have requires_grad, and one gradient after backward(); with gradient "
     "checkpointing and LoRA, call model.enable_input_require_grads() first."
 )
+OFFLOAD: Final = (
+    "Move the optimizer to the CPU: envcheck config FILE --fix --offload writes such a DeepSpeed "
+    "configuration; with --gpu-memory, --world-size and --model-config it says first whether it has to be."
+)
 
 
 class Proof(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envcheck.diagnose import gradients, losses
-from envcheck.diagnose.proof import FEW, LABELS, Proof
+from envcheck.diagnose.proof import FEW, LABELS, OFFLOAD, Proof
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +65,20 @@ def of_log(events: Events) -> Iterator[Proof]:
                 "Run with TORCH_DISTRIBUTED_DEBUG=DETAIL; look which rank wrote its last line first.",
             ),
             line=events.hung,
+        )
+    if events.full:
+        line, capacity = events.full
+        yield Proof(
+            "out-of-memory",
+            "certain",
+            "error",
+            "The memory of a GPU was used up" + (f", {capacity}" if capacity else ""),
+            (
+                "Weights, gradients and optimizer are divided by ZeRO; activations grow with the batch.",
+            ),
+            ("memory",),
+            (OFFLOAD, "Halve the micro batch and double gradient_accumulation_steps."),
+            line=line,
         )
     if events.killed:
         name, line = events.killed

@@ -63,6 +63,16 @@ def read(path: str) -> Mapping[str, Any]:
     Raises:
         SourceError: It can't be read, is no JSON object, or no model's configuration.
     """
+    return facts(document(path))
+
+
+def document(path: str) -> Mapping[str, Any]:
+    """
+    Read a model's config.json as it is.
+
+    Raises:
+        SourceError: It can't be read, is no JSON object, or no model's configuration.
+    """
     file = path
     if os.path.isdir(path):
         file = os.path.join(path, "config.json")
@@ -73,7 +83,7 @@ def read(path: str) -> Mapping[str, Any]:
     config = read_json(file, _WHAT)
     if not any(key in config for key in _TELLING):
         raise SourceError(f"{clean(file)}: this is no {_WHAT}: it has none of its keys")
-    return facts(config)
+    return config
 
 
 _WHAT: Final = "model configuration"

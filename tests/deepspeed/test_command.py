@@ -176,3 +176,63 @@ def test_what_goes_wrong_is_told_with_the_contracts_exit_code(
     assert done.returncode == code
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+MODEL = {
+    "model_type": "moe_llava_phi",
+    "hidden_size": 2560,
+    "num_hidden_layers": 32,
+    "vocab_size": 51200,
+    "intermediate_size": 10240,
+    "num_attention_heads": 32,
+    "moe": {"moe_enable": True, "num_experts": [4], "ep_size": 1},
+}
+ZERO3 = '{"train_batch_size": 8, "bf16": {"enabled": true}, "zero_optimization": {"stage": 3}}'
+
+
+@pytest.mark.parametrize(
+    ("asked", "offloaded", "told"),
+    [
+        pytest.param([], False, "not judged; --world-size N and --gpu-memory", id="not known"),
+        pytest.param(["--offload"], True, "not judged", id="asked for"),
+        pytest.param(["--gpu-memory=80"], False, "fits into 80 GiB", id="enough"),
+        pytest.param(["--gpu-memory=20"], True, "optimizer on the CPU", id="too short"),
+        pytest.param(["--gpu-memory=8"], True, "stays short", id="far too short"),
+    ],
+)
+def test_an_expert_model_goes_to_stage_2_and_to_the_cpu_where_memory_is_short(
+    asked: list[str], offloaded: bool, told: str, folder: Path
+) -> None:
+    write(folder / "config.json", json.dumps(MODEL))
+    if any("memory" in each for each in asked):
+        asked = [*asked, "--world-size=8"]
+
+    done = config(folder, ZERO3, "--fix", "--model-config", "config.json", *asked)
+
+    made = json.loads((folder / "zero.fixed.json").read_text(encoding="utf-8"))
+    assert done.returncode == 0, done.stdout
+    expected = {"offload_optimizer": {"device": "cpu", "pin_memory": True}} if offloaded else {}
+    assert made["zero_optimization"] == {"stage": 2, **expected}
+    assert told in done.stdout
+
+
+def test_the_optimizer_can_go_to_the_cpu_whatever_the_model(folder: Path) -> None:
+    done = config(folder, GOOD, "--fix", "--offload", "--gpu-memory", "24")
+
+    made = json.loads((folder / "zero.fixed.json").read_text(encoding="utf-8"))
+    assert done.returncode == 0
+    assert made["zero_optimization"]["offload_optimizer"]["device"] == "cpu"
+    assert "--model-config and --world-size N would say" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--offload"],
+        ["--gpu-memory=24"],
+        ["--fix", "--gpu-memory=0"],
+        ["--fix", "--gpu-memory=nan"],
+    ],
+)
+def test_memory_belongs_to_the_file_that_is_written(arguments: list[str], folder: Path) -> None:
+    assert config(folder, GOOD, *arguments).returncode == 2

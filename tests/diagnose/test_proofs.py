@@ -280,6 +280,34 @@ def test_steps_left_out_in_bf16_are_counted_without_a_scale(line: str) -> None:
     assert only(*[line] * 12).facts[0].startswith("12 steps in all.")
 
 
+@pytest.mark.parametrize(
+    ("line", "capacity"),
+    [
+        pytest.param(
+            "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total "
+            "capacity of 23.69 GiB of which 1.11 GiB is free.",
+            ", 23.69 GiB",
+            id="torch 2",
+        ),
+        pytest.param(
+            "RuntimeError: CUDA out of memory. Tried to allocate 20.00 MiB (GPU 0; 15.90 GiB total capacity; "
+            "14.90 GiB already allocated)",
+            ", 15.90 GiB",
+            id="torch 1",
+        ),
+        pytest.param("RuntimeError: NPU out of memory. Tried to allocate 1 GiB", "", id="another"),
+    ],
+)
+def test_a_gpu_without_memory_is_named_unless_the_run_goes_on(line: str, capacity: str) -> None:
+    proof = only(*FINE, line)
+
+    assert (proof.id, proof.line) == ("out-of-memory", 4)
+    assert proof.title == f"The memory of a GPU was used up{capacity}"
+    assert "--offload" in proof.experiments[0]
+    assert wrong(line, *FINE) == []
+    assert wrong("it was never out of memory") == []
+
+
 def test_what_makes_skipped_steps_certain_is_said() -> None:
     warning = "tried to get lr value before scheduler/optimizer started stepping, returning lr=0"
 
