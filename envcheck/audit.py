@@ -95,7 +95,7 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
         if wrong
         else ((), ())
     )
-    stuck = (hit.id for hit in in_files if hit.severity == "error")
+    stuck = (hit.id for hit in in_files if hit.severity == "error" and launching.by_hand(hit))
     unresolved += tuple((each, _BY_HAND) for each in dict.fromkeys(stuck))
     return Report(
         environment=environment,

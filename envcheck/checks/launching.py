@@ -66,6 +66,13 @@ def _releases(environment: Environment) -> Releases:
     )
 
 
+def by_hand(hit: Hit) -> bool:
+    """
+    Tell whether what a hit is about has to be corrected, since no other version takes it.
+    """
+    return cast("Note", hit.subject).by_hand
+
+
 def watch(matrix: Matrix) -> Recheck:  # noqa: ARG001
     """
     Prepare to look again: at nothing.

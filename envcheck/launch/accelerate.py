@@ -99,7 +99,7 @@ def _unknown(config: Mapping[str, Node], rules: Release, file: str) -> Iterator[
             hint = "It belongs below fsdp_config."
         else:
             hint = f"Did you mean {near[0]}?" if near else "Remove it."
-        yield note(
+        wrong = note(
             "accelerate/unknown-key",
             "error",
             f"{clip(name)} is no key of an accelerate configuration",
@@ -107,6 +107,7 @@ def _unknown(config: Mapping[str, Node], rules: Release, file: str) -> Iterator[
             instead=f"{near[0]}:" if near and name not in keys.FIRST else "",
             **_where(rules, file, node, _CONFIG, name),
         )
+        yield wrong._replace(by_hand=name not in keys.FIRST)
 
 
 def _type(config: Mapping[str, Node], rules: Release, file: str) -> Iterator[Note]:

@@ -187,13 +187,14 @@ def _named(
     old_deepspeed = name == "nossh" and not deepspeed.since("0.14.5")
     if old_deepspeed or (late and rules.known and not rules.since(late)):
         needs = "deepspeed 0.14.5" if old_deepspeed else f"accelerate {late}"
-        yield note(
+        old = note(
             "accelerate/launcher-too-new",
             "error",
             f"The launcher {name} needs {needs} or newer",
             "Older releases stop, or hand it on to DeepSpeed, which has no such launcher.",
             **where,
         )
+        yield old._replace(by_hand=False)
 
 
 def _filters(config: Mapping[str, Node], where: Mapping[str, Any]) -> Iterator[Note]:

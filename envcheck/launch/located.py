@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from envcheck import files
 from envcheck.launch.expand import UNKNOWN
 
 if TYPE_CHECKING:
@@ -49,5 +50,5 @@ def located(name: Text, folder: str, of_script: str) -> tuple[str, bool]:
     ):
         path = os.path.normpath(os.path.join(base, text))
         if len(path) < 4096 and "\0" not in path and os.path.isfile(path):
-            return path, sure
+            return path if path != files.STDIN else os.path.join(".", path), sure
     return "", sure

@@ -32,6 +32,8 @@ class Note(NamedTuple):
     text: str = ""
     "What is written there. Untrusted."
     instead: str = ""
+    by_hand: bool = True
+    "No other version mends it."
 
 
 class Release:

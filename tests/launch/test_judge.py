@@ -299,3 +299,15 @@ def test_a_configuration_that_cannot_be_read_is_a_finding(content: str, tmp_path
 def test_a_file_that_starts_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="starts no training"):
         planned("ls\n", tmp_path)
+
+
+def test_a_key_of_a_newer_accelerate_is_not_said_to_be_past_help(tmp_path: Path) -> None:
+    settings(tmp_path)
+    write(tmp_path / "a.yaml", f"debug: false\n{YAML}  deepspeed_config_file: zero.json\n")
+    text = "accelerate launch --config_file a.yaml t.py"
+
+    made = planned(text, tmp_path, "accelerate==0.21.0", "torch==2.3.0")
+    report = audit.audit(made, open_matrix(()))
+
+    assert "accelerate/unknown-key" in {each.id for each in report.findings}
+    assert "accelerate/unknown-key" not in dict(report.unresolved)
