@@ -32,9 +32,10 @@ def clashes(
     # Few ids of many: the sets are compared as wholes.
     for identifier in sorted((known.keys() & ids) ^ overrides):
         if identifier in known:
+            may = "" if "@" in identifier else ", or say `override: true`"  # sets only add
             wrong[identifier] = (
                 f"the id {identifier!r} is already used in {known[identifier]}; "
-                "give it another id, or say `override: true`"
+                f"give it another id{may}"
             )
         else:
             wrong[identifier] = f"{identifier!r} overrides nothing"

@@ -50,8 +50,13 @@ def index_settings(environ: Mapping[str, str]) -> tuple[str, str | None]:
     """
     home = Path(environ.get("HOME") or Path.home())
     user = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    places = [Path("/etc/pip.conf"), home / ".pip/pip.conf", user / "pip/pip.conf"]
-    places += [Path(sys.prefix, "pip.conf"), Path(environ.get("PIP_CONFIG_FILE") or os.devnull)]
+    system = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)
+    places = [Path(folder, "pip/pip.conf") for folder in system if folder]
+    places += [Path("/etc/pip.conf"), home / ".pip/pip.conf", user / "pip/pip.conf"]
+    named = environ.get("PIP_CONFIG_FILE") or ""
+    places += [Path(sys.prefix, "pip.conf"), Path(named or os.devnull)]
+    if named == os.devnull:  # pip, too, reads none then
+        places = []
     config = configparser.RawConfigParser()
     try:
         for place in places:  # a later file wins, as it does for pip

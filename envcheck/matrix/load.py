@@ -50,6 +50,15 @@ class Content:
     "Trials by name, each with its cells."
     places: dict[str, Place] = field(default_factory=dict)
     "Of every entry, set, project and trial, by id or name, and of every cell: see `cell_id`."
+    lines: dict[str, dict[str, int]] = field(default_factory=dict)
+    "Of what is in entries and sets, by id and then by key; `fixes 1` is the second item."
+
+    def place(self, identifier: str, part: str) -> Place:
+        """
+        Return where a part of an entry or a set stands; of what isn't there, where that begins.
+        """
+        whole = self.places[identifier]
+        return whole._replace(line=self.lines.get(identifier, {}).get(part, whole.line))
 
 
 def cell_id(trial: str, number: int) -> str:
@@ -109,6 +118,7 @@ def _entries(content: Content, file: File, nodes: Any, data: Any) -> Iterator[tu
                 f"the id {quoted(identifier)} must start with {quoted(file.stem + '/')}, the file's name",
             )
         yield from _once(content, identifier, Place(file.place, item.line))
+        content.lines.setdefault(identifier, _lines(item))
         content.entries[identifier] = record
 
 
@@ -130,6 +140,17 @@ def _project(content: Content, file: File, nodes: Any, data: Any) -> Iterator[tu
                 f"the id {quoted(identifier)} must start with {quoted(name)}, the project's name",
             )
         yield from _once(content, identifier, Place(file.place, item.line))
+        content.lines.setdefault(identifier, _lines(item))
+
+
+def _lines(record: Any) -> dict[str, int]:
+    """Return the lines of a record's keys, and of the items under them."""
+    lines = {}
+    for key, node in record.value.items():
+        lines[key] = node.line
+        if isinstance(node.value, list):
+            lines.update({f"{key} {at}": item.line for at, item in enumerate(node.value)})
+    return lines
 
 
 def _releases(content: Content, file: File, nodes: Any, data: Any) -> Iterator[tuple[int, str]]:

@@ -23,12 +23,15 @@ from envcheck.trials import sheet
 from envcheck.trials.explain import contradiction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from packaging.version import Version
 
     from envcheck.trials.record import Record
     from envcheck.versions import Requirement
+
+    Found = tuple[str, str]
+    "What of a record is wrong (`packages`, `fixes 1`; empty: the whole), and how."
 
 _ONLY_A_CLASS: Final = re.compile(r"[\w.]*(Error|Exception|Warning)\s*:?\s*\Z|Traceback\b.*")
 "An error text without anything that tells one error from another."
@@ -117,8 +120,8 @@ def judge(content: Content, below: Matrix | None = None) -> Iterator[tuple[Place
     index.overrides = frozenset(known.keys() & index.ids())  # as it must have been meant
     matrix = Matrix([*(below.layers if below else ()), index])
     for identifier, entry in content.entries.items():
-        for message in _Entry(identifier, entry, matrix).problems():
-            yield content.places[identifier], message
+        for part, message in _Entry(identifier, entry, matrix).problems():
+            yield content.place(identifier, part), message
     owners: dict[str, str] = {}
     for name, project in content.projects.items():
         for distribution in project.get("distributions", ()):
@@ -128,8 +131,8 @@ def judge(content: Content, below: Matrix | None = None) -> Iterator[tuple[Place
                 )
                 yield content.places[name], message
         for record in project["sets"]:
-            for message in _set_problems(record, project.get("moe"), matrix):
-                yield content.places[record["id"]], message
+            for part, message in _set_problems(record, project.get("moe"), matrix):
+                yield content.place(record["id"], part), message
     for name, trial in content.trials.items():
         for number, record in enumerate(sheet.rows(trial)):
             for message in _cell_problems(record, matrix):
@@ -155,36 +158,48 @@ class _Entry:
         self.matrix = matrix
         self.pins = [versions.requirement(text) for text in entry["packages"]]
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Found]:
         blamed = self.identifier.partition("/")[0]
         if self.pins[0].name != blamed:
-            yield f"the first package must be the one to blame, {blamed!r}, like the file"
-        yield from _twice(self.pins)
+            yield (
+                "packages",
+                f"the first package must be the one to blame, {blamed!r}, like the file",
+            )
         if any(pin.specifier for pin in self.pins) and "boundary" not in self.entry:
-            yield "the key 'boundary' is missing: how were the edges of the versions established?"
+            yield (
+                "",
+                "the key 'boundary' is missing: how were the edges of the versions established?",
+            )
+        yield from _at("packages", _twice(self.pins))
         for pin in self.pins:
-            yield from _pin_problems(pin, self.matrix, "this can never hold")
+            yield from _at("packages", _pin_problems(pin, self.matrix, "this can never hold"))
         yield from self.condition_problems()
-        for symptom in self.entry.get("symptoms", ()):
+        for number, symptom in enumerate(self.entry.get("symptoms", ())):
             if "error" in symptom:
-                yield from _symptom_problems(symptom["error"])
-        yield from _evidence_problems(self.entry["evidence"], self.matrix)
+                yield from _at(f"symptoms {number}", _symptom_problems(symptom["error"]))
+        yield from _at("evidence", _evidence_problems(self.entry["evidence"], self.matrix))
         if not any(isinstance(item, str) or "url" in item for item in self.entry["evidence"]):
-            yield "the evidence names no web address"
-        for fix in self.entry.get("fixes", ()):
-            if "packages" in fix:
-                yield from self.version_fix_problems(fix["packages"])
-            elif "deepspeed-config" in fix:
-                yield from self.settings_fix_problems(fix["deepspeed-config"])
-            elif "remove" in fix and not {pin.name for pin in self.pins} & {*fix["remove"]}:
-                yield f"the fix remove {', '.join(fix['remove'])} does not cure: it is not in packages"
+            yield "evidence", "the evidence names no web address"
+        for number, fix in enumerate(self.entry.get("fixes", ())):
+            yield from _at(f"fixes {number}", self.fix_problems(fix))
 
-    def condition_problems(self) -> Iterator[str]:
+    def condition_problems(self) -> Iterator[Found]:
         for key in ("python", "cuda", "gpu"):
             if key in self.entry and witness.value(key, self.entry[key]) is None:
-                yield f"{key} {self.entry[key]!r} can never hold"
+                yield key, f"{key} {self.entry[key]!r} can never hold"
         if "deepspeed-config" in self.entry and self.config is None:
-            yield "the conditions on the DeepSpeed configuration can never all hold"
+            yield (
+                "deepspeed-config",
+                "the conditions on the DeepSpeed configuration can never all hold",
+            )
+
+    def fix_problems(self, fix: Mapping[str, Any]) -> Iterator[str]:
+        if "packages" in fix:
+            yield from self.version_fix_problems(fix["packages"])
+        elif "deepspeed-config" in fix:
+            yield from self.settings_fix_problems(fix["deepspeed-config"])
+        elif "remove" in fix and not {pin.name for pin in self.pins} & {*fix["remove"]}:
+            yield f"the fix remove {', '.join(fix['remove'])} does not cure: it is not in packages"
 
     @property
     def config(self) -> dict[str, Any] | None:
@@ -228,6 +243,10 @@ class _Entry:
                 config = witness.changed(config, path, witness.literal(value))
             if witness.holds(self.entry["deepspeed-config"], config):
                 yield f"the fix {shown} does not cure: the conditions still hold"
+
+
+def _at(part: str, messages: Iterable[str]) -> Iterator[Found]:
+    return ((part, message) for message in messages)
 
 
 def _twice(pins: Sequence[Requirement]) -> Iterator[str]:
@@ -295,16 +314,16 @@ def _evidence_problems(evidence: Sequence[Any], matrix: Matrix) -> Iterator[str]
             yield f"there is no trial {quoted(item['trial'])}; there are: {known}"
 
 
-def _set_problems(record: Mapping[str, Any], moe: str | None, matrix: Matrix) -> Iterator[str]:
+def _set_problems(record: Mapping[str, Any], moe: str | None, matrix: Matrix) -> Iterator[Found]:
     pins = [versions.requirement(text) for text in record["packages"]]
-    yield from _twice(pins)
-    yield from _evidence_problems(record["evidence"], matrix)
+    yield from _at("packages", _twice(pins))
+    yield from _at("evidence", _evidence_problems(record["evidence"], matrix))
     if "python" in record and witness.value("python", record["python"]) is None:
-        yield f"python {record['python']!r} can never hold"
+        yield "python", f"python {record['python']!r} can never hold"
     if "withdrawn" in record:
         return
     for pin in pins:
-        yield from _pin_problems(pin, matrix, "the set can't be had")
+        yield from _at("packages", _pin_problems(pin, matrix, "the set can't be had"))
     environment, ranges = witness.stands_for(record, moe, matrix)
     for hit in known_bad.hits(environment, matrix):
         cause = hit.subject
@@ -315,4 +334,7 @@ def _set_problems(record: Mapping[str, Any], moe: str | None, matrix: Matrix) ->
                 for each in ranges[name]
             )
             if inside:
-                yield f"{hit.id} is known to break this set: say why it is withdrawn, or mend the entry"
+                yield (
+                    "packages",
+                    f"{hit.id} is known to break this set: say why it is withdrawn, or mend the entry",
+                )

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
 import sys
 import tarfile
@@ -21,7 +22,7 @@ from commands import envcheck
 
 from envcheck.errors import RefreshError, SourceError, UsageError
 from envcheck.matrix import command
-from envcheck.matrix.index_client import index_settings
+from envcheck.matrix.index_client import PYPI, index_settings
 from envcheck.matrix.refresh import refresh
 
 if TYPE_CHECKING:
@@ -453,6 +454,18 @@ def test_the_index_is_the_one_set_up_for_the_installer(
     environ = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(config), **environ}
     assert index_settings(environ) == (address, "/ca.pem")
     assert index_settings({**environ, "PIP_CERT": "/mine.pem"}) == (address, "/mine.pem")
+
+
+def test_files_are_read_in_the_order_of_pip_and_none_where_that_reads_none(tmp_path: Path) -> None:
+    for folder in ("system/pip", "home/pip"):
+        (tmp_path / folder).mkdir(parents=True)
+        text = f"[global]\nindex-url = https://{folder.split('/')[0]}/simple\n"
+        (tmp_path / folder / "pip.conf").write_text(text, "utf-8")
+    system = {"HOME": str(tmp_path), "XDG_CONFIG_DIRS": str(tmp_path / "system")}
+    user = {**system, "XDG_CONFIG_HOME": str(tmp_path / "home")}
+    assert index_settings(system)[0] == "https://system/simple"
+    assert index_settings(user)[0] == "https://home/simple"
+    assert index_settings({**user, "PIP_CONFIG_FILE": os.devnull}) == (PYPI, None)
 
 
 def test_a_broken_pip_configuration_is_one_line(tmp_path: Path) -> None:

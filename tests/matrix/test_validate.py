@@ -609,3 +609,57 @@ def test_what_is_no_error_for_most_explains_a_break_whose_error_it_names() -> No
     assert against("ModuleNotFoundError: No module named 'poor'") == [
         f"torch==2.0.1: it failed at import, but {BADLY}"
     ]
+
+
+LINES = """\
+- id: torch/mine
+  title: It breaks
+  severity: error
+  python: ">=3.12,<3.11"
+  packages:
+    - torch<2.1
+    - numpy>=2
+  deepspeed-config: {a.b: 1, a: absent}
+  symptoms:
+    - loss: nan
+    - error: /.*/
+  why: Because.
+  fixes:
+    - advice: Do without.
+    - packages:
+        - torch==2.0.9
+    - remove: [triton]
+  boundary: From the wheels.
+  evidence:
+    - {kind: run, date: 2026-01-02}
+  checked: 2026-01-02
+- {id: torch/other, title: x, severity: info, packages: [torch<2.1], why: x,
+   evidence: ["https://a.b/c"], checked: 2026-01-02}
+"""
+SET_LINES = """\
+project: mine
+title: Mine
+sets:
+  - id: mine@1
+    evidence:
+      - {kind: published}
+    packages: [torch==2.0.9]
+    python: ">3,<3"
+"""
+
+
+def test_what_makes_no_sense_is_told_with_its_own_line(here: Path) -> None:
+    directory(here / "lines", {BAD: LINES, "known-good/mine.yaml": SET_LINES})
+
+    assert [(each["file"], each["line"]) for each in listed(["lines"])] == [
+        *((f"lines/{BAD}", line) for line in (4, 8, 11, 15, 15, 17, 19, 19, 22)),
+        *(("lines/known-good/mine.yaml", line) for line in (5, 7, 7, 8)),
+    ]
+
+
+def test_sets_can_only_be_added() -> None:
+    below = matrix(content(projects=(project("ours", known_good("ours@1", "torch==2.0.1")),)))
+    mine = content(projects=(project("ours", known_good("ours@1", "torch==2.0.1")),))
+
+    ((_, message),) = judge(mine, below)
+    assert message == "the id 'ours@1' is already used in layer 1; give it another id"
