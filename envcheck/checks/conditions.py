@@ -89,6 +89,13 @@ def look_up(config: Mapping[str, Any], path: str) -> Any:
     return value
 
 
+def is_there(config: Mapping[str, Any], path: str) -> bool:
+    """
+    Tell whether a configuration has a key, with a value other than null.
+    """
+    return look_up(config, path) is not _ABSENT
+
+
 def setting(path: str, wanted: Sequence[str], value: Any) -> Part:
     """
     Judge one value of a DeepSpeed configuration; `auto` is what the trainer makes of it.

@@ -4,10 +4,10 @@ Settings that entries recommend.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from envcheck.apply import applied, json_text
-from envcheck.checks.conditions import look_up, setting
+from envcheck.checks.conditions import is_there, look_up, setting
 from envcheck.checks.known_bad import Cause
 from envcheck.suggest.choices import Scope
 from envcheck.suggest.goal import MAY, MUST
@@ -31,7 +31,9 @@ def by_settings(advisor: Advisor) -> Advice | None:
     Settings may bring in what other settings cure (stage 2 what overlap_comm breaks there);
     then those are a part of it.
     """
-    settings = dict(_recommended(hit for hit in advisor.hits if hit.id in advisor.goal.ids))
+    config = advisor.environment.deepspeed_config
+    wrong = [hit for hit in advisor.hits if hit.id in advisor.goal.ids]
+    settings = dict(_recommended(wrong, config))
     if not settings:
         return None
     environment, audit = _set(advisor, settings)
@@ -39,7 +41,7 @@ def by_settings(advisor: Advisor) -> Advice | None:
     search = Search(scope, audit(environment, None), audit)
     for _ in range(_ROUNDS):
         brought = [hit for hit in search.root.hits if advisor.goal.level(hit, ()) != MAY]
-        more = {path: value for path, value in _recommended(brought) if path not in settings}
+        more = {path: value for path, value in _recommended(brought, config) if path not in settings}
         if not more:
             break
         settings.update(more)
@@ -72,14 +74,19 @@ def without_idle_settings(suggestions: list[Suggestion]) -> list[Suggestion]:
     ]
 
 
-def _recommended(hits: Iterable[Hit]) -> Iterator[tuple[str, str | None]]:
+def _recommended(
+    hits: Iterable[Hit], config: Mapping[str, Any] | None
+) -> Iterator[tuple[str, str | None]]:
     """Yield the settings that entries recommend first: paths with values; `None`: to be removed."""
     for hit in hits:
         if isinstance(hit.subject, Cause) and "deepspeed-config" in hit.subject.rule.facts:
             fixes = hit.subject.record().get("fixes", ())
             fix = next((fix for fix in fixes if "deepspeed-config" in fix), None)
             for path, value in fix["deepspeed-config"].items() if fix else ():
-                yield path, None if value == "absent" else json_text(value)
+                if value != "absent":
+                    yield path, json_text(value)
+                elif config is None or is_there(config, path):
+                    yield path, None
 
 
 def _overruled(audit: Audit, settings: Mapping[str, str | None]) -> Audit:

@@ -686,6 +686,22 @@ def test_a_setting_is_the_json_that_its_text_stands_for(
     }
 
 
+def test_a_setting_that_is_not_there_need_not_be_removed(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    known = matrix(
+        """
+- id: deepspeed/x
+  packages: [deepspeed]
+  deepspeed-config: {a.stage: "3"}
+  fixes: [{deepspeed-config: {a.stage: "2", a.gone: absent, a.empty: absent, b.gone: absent}}]
+"""
+    )
+    config = {"a": {"stage": 3, "empty": None}}
+    (suggestion,) = audit(environment("deepspeed==1.0", deepspeed_config=config), known).suggestions
+    assert dict(suggestion.settings) == {"a.stage": "2"}
+
+
 NAMES = (
     "python",
     "/usr/bin/python3.10",
