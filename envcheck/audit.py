@@ -172,6 +172,7 @@ def _suggest(
     doubted: Container[str],
 ) -> tuple[tuple[Suggestion, ...], tuple[tuple[str, str], ...]]:
     # Most environments need no advice, and so none of its imports.
+    from envcheck.suggest import order
     from envcheck.suggest.advisor import Advisor
 
     watches = [check.watch(matrix) for check in MENDED]
@@ -203,7 +204,7 @@ def _suggest(
         # What settings mend is mended before versions are moved, and told with every suggestion.
         mending = mend(environment, hits, again)
         environment, stuck, hits = mending.environment, mending.stuck, mending.hits
-    found = Advisor(
+    advisor = Advisor(
         matrix,
         environment,
         options,
@@ -211,5 +212,6 @@ def _suggest(
         audit=again,
         candidates=candidates,
         outside=outside,
-    ).suggest()
+    )
+    found = order.suggest(advisor)
     return mending.told(*found) if mending is not None else found

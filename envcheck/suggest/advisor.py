@@ -1,25 +1,19 @@
 """
-The advisor: which suggestions are made, and in what order.
-
-Each is one set of changes, audited again. The nearest known-good set comes first where it is close,
-then the smallest change in the preferred direction, then what else there is. One that brings in a
-warning is only made where none without removes the errors.
+The advisor: what suggestions are made from, and how one is made.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from envcheck.apply import command
 from envcheck.known_good import OUTSIDE
+from envcheck.model import Change, Suggestion
 from envcheck.suggest.choices import Scope
-from envcheck.suggest.cures import cures
 from envcheck.suggest.goal import Goal, curable, half_done
-from envcheck.suggest.known_good import nearest_set
-from envcheck.suggest.obstacles import in_the_way
-from envcheck.suggest.removal import with_removal
 from envcheck.suggest.search import Search
-from envcheck.suggest.settings import by_settings, without_idle_settings
-from envcheck.suggest.wording import worded
+from envcheck.suggest.wording import direction, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -29,20 +23,11 @@ if TYPE_CHECKING:
     from envcheck.checks import Hit
     from envcheck.known_good import Candidate
     from envcheck.matrix import Matrix
-    from envcheck.model import Environment, Options, Suggestion
+    from envcheck.model import Environment, Options
     from envcheck.suggest.limits import Limit
     from envcheck.suggest.search import Node
 
     Audit = Callable[[Environment, Collection[NormalizedName] | None], list[Hit]]
-
-PREFERENCES: Final = {
-    "downgrade": ("downgrade", "settings", "upgrade"),
-    "upgrade": ("upgrade", "settings", "downgrade"),
-    "fewest": ("settings", "downgrade", "upgrade"),
-}
-"""What `--prefer` puts first."""
-
-_WORDS: Final = {"downgrade": "down", "upgrade": "up"}
 
 
 class Advice(NamedTuple):
@@ -96,62 +81,6 @@ class Advisor:
             bool(errors),
         )
 
-    def suggest(self) -> tuple[tuple[Suggestion, ...], tuple[tuple[str, str], ...]]:
-        """
-        Return the suggestions, best first, and (finding id, what is in the way) where there is none.
-        """
-        found: list[Advice] = []
-        miss = None
-        if self.goal.ids and self.is_outside != "error":  # else only a known-good set helps
-            found, miss = self._smallest()
-        if self.goal.ids or self.is_outside:
-            known_good = nearest_set(self)
-            found[:0] = [known_good] if known_good is not None else []
-        flaws = min((each.flaws for each in found), default=None)
-        found = [each for each in found if each.flaws == flaws]
-        if self.goal.ids and self.is_outside != "error":
-            found = with_removal(self, found)
-        same: dict[object, Suggestion] = {}
-        for each in found:
-            same.setdefault((each.suggestion.changes, each.suggestion.settings), each.suggestion)
-        suggestions = without_idle_settings([*same.values()])
-        if self.options.prefer == "fewest":
-            suggestions.sort(key=lambda each: (len(each.changes), each.known_good is not None))
-        if suggestions or not (self.goal.errors or self.is_outside == "error"):
-            return (*suggestions, *cures(self, suggestions)), ()
-        return (), tuple(in_the_way(self, miss))
-
-    def _smallest(self) -> tuple[list[Advice], tuple[Search, Node] | None]:
-        """Return the smallest change of each kind, and what came nearest where there may be none."""
-        found: list[Advice] = []
-        for kind in PREFERENCES[self.options.prefer]:
-            if kind == "settings":
-                advice = by_settings(self)
-            else:
-                advice, _ = self.advice(self.searching(_WORDS[kind]))
-            if advice is not None:
-                found.append(advice)
-        fewest = min(
-            (
-                len(each.suggestion.changes)
-                for each in found
-                if not (any(each.flaws) or each.suggestion.settings)
-            ),
-            default=None,
-        )
-        if fewest == 1 or (found and not self.goal.errors):
-            return found, None
-        words = "up down" if self.options.prefer == "upgrade" else "down up"
-        search = self.searching(words, most=None if fewest is None else fewest - 1)
-        advice, node = self.advice(search)
-        if advice is not None:
-            found.insert(min(1, len(found)), advice)
-        if self.goal.errors and all(any(each.flaws) for each in found):
-            search = self.searching(words, far=True, lax=True)
-            advice, node = self.advice(search)
-            found += [advice] if advice is not None else []
-        return found, (search, node)
-
     def searching(
         self, directions: str, *, most: int | None = None, lax: bool = False, **more: Any
     ) -> Search:
@@ -182,7 +111,7 @@ class Advisor:
         """
         Put a node without errors into words; `None`: it removes nothing, or not without making worse.
         """
-        suggestion = worded(self, node, settings, known_good)
+        suggestion = self.worded(node, settings, known_good)
         worse = {*suggestion.remaining} - self.goal.warnings
         helps = self.goal.errors or (
             not worse and {*suggestion.resolves} & {*self.goal.ids, OUTSIDE}
@@ -195,3 +124,36 @@ class Advisor:
             if hit.id in suggestion.remaining and half_done(hit, node.picks)
         }
         return Advice(suggestion, (len(worse), len(half)))
+
+    def worded(
+        self,
+        node: Node,
+        settings: Mapping[str, str | None] = MappingProxyType({}),
+        known_good: str | None = None,
+    ) -> Suggestion:
+        """
+        Put a node without errors into words.
+        """
+        outside = self.outside(node.environment)
+        left = {hit.id for hit in node.hits} | ({OUTSIDE} if outside else set())
+        remaining = {hit.id for hit in node.hits if hit.severity == "warning"}
+        remaining |= {OUTSIDE} if outside == "warning" else set()
+        resolves = (
+            {hit.id for hit in self.hits} | ({OUTSIDE} if self.is_outside else set())
+        ) - left
+        changes = tuple(
+            Change(name, before.version if before else None, after.version if after else None)
+            for name in sorted(node.picks)
+            for before in [self.environment.packages.get(name)]
+            for after in [node.environment.packages.get(name)]
+        )
+        return Suggestion(
+            direction=direction(changes),
+            changes=changes,
+            settings=tuple(settings.items()),
+            resolves=tuple(sorted(resolves)),
+            remaining=tuple(sorted(remaining)),
+            known_good=known_good,
+            command=command(self.environment, changes) if changes else "",
+            note=note(self.environment, changes),
+        )

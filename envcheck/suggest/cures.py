@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 from envcheck.checks.known_bad import Cause
 from envcheck.suggest.goal import Goal
 from envcheck.suggest.limits import pinned
-from envcheck.suggest.wording import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -84,4 +83,4 @@ def _recommended(
             continue
         if advisor.outside(node.environment) == "error":
             continue
-        yield worded(advisor, node)
+        yield advisor.worded(node)

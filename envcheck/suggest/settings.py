@@ -41,7 +41,9 @@ def by_settings(advisor: Advisor) -> Advice | None:
     search = Search(scope, audit(environment, None), audit)
     for _ in range(_ROUNDS):
         brought = [hit for hit in search.root.hits if advisor.goal.level(hit, ()) != MAY]
-        more = {path: value for path, value in _recommended(brought, config) if path not in settings}
+        more = {
+            path: value for path, value in _recommended(brought, config) if path not in settings
+        }
         if not more:
             break
         settings.update(more)
