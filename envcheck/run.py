@@ -46,6 +46,8 @@ def _looked(environment: Environment, options: CheckOptions) -> Environment:
     """Add what launch scripts here say, where neither one of them nor a configuration is given."""
     if options.launch is not None or options.deepspeed_config is not None:
         return environment
+    if versions.normalize("deepspeed") not in environment.packages:  # then no such run is meant
+        return environment
     names = naming(b"deepspeed", _SCRIPTS)
     if not names:
         return environment

@@ -7,6 +7,8 @@ import pytest
 from builders import venv, write
 from commands import envcheck
 
+import envcheck as package
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -105,6 +107,21 @@ def test_a_configuration_that_is_found_and_cannot_be_read_is_no_error(here: Path
 
     severities = {each["id"]: each["severity"] for each in said["findings"]}  # type: ignore[attr-defined]
     assert severities["launch/unreadable-configuration"] == "warning"
+
+
+def test_nothing_is_looked_for_where_no_deepspeed_is_installed(here: Path) -> None:
+    write(here / "train.sh", SCRIPT)
+    write(here / "list.txt", "torch==2.0.1\n")
+
+    assert "launch" not in report(here, "--from", "list.txt")
+
+
+def test_python_can_ask_the_same(here: Path) -> None:
+    script = write(here / "train.sh", SCRIPT.replace("zero.json", str(here / "zero.json")))
+
+    said = package.check(packages={"deepspeed": "0.13.1"}, launch=script)
+
+    assert BAD in {each.id for each in said.findings if each.certainty == "certain"}
 
 
 MOE = "deepspeed t.py --moe_enable True --top_k_experts 2 --deepspeed zero.json\n"
