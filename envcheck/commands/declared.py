@@ -36,7 +36,11 @@ MatrixOption = Annotated[
 
 
 def declare(
-    app: typer.Typer, action: Callable[..., Action], parameters: Iterable[inspect.Parameter]
+    app: typer.Typer,
+    action: Callable[..., Action],
+    parameters: Iterable[inspect.Parameter],
+    *,
+    name: str | None = None,
 ) -> None:
     """
     Add a command whose parameters are made, not written: typer looks for them in its signature.
@@ -44,7 +48,7 @@ def declare(
     signature = inspect.Signature(list(parameters))
     action.__signature__ = signature  # type: ignore[attr-defined]
     action.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
-    app.command()(action)
+    app.command(name)(action)
 
 
 def option(name: str, kind: Any, unset: Any, *flags: str, **about: Any) -> inspect.Parameter:

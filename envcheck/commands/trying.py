@@ -4,161 +4,121 @@ The command that runs sets of versions for real.
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Any, Final, Optional
 
-import typer
+from envcheck.commands.declared import Action, argument, declare, of_check, one_of, option
+from envcheck.options import About, flag
 
-from envcheck.commands.declared import Action, MatrixOption, one_of
+if TYPE_CHECKING:
+    import inspect
+    from collections.abc import Iterable
 
+    import typer
 
-def try_(  # noqa: PLR0917 - typer calls it by name
-    words: Annotated[
-        Optional[list[str]],
-        typer.Argument(
-            metavar="[SET|FILE|REQUIREMENT]...",
-            help="The id of a known-good set (`envcheck list sets`), a requirements file, or "
-            "requirements; a requirement replaces what a set or a file says of its package.",
+_WORDS: Final = (
+    "The id of a known-good set (`envcheck list sets`), a requirements file, or requirements; a "
+    "requirement replaces what a set or a file says of its package."
+)
+
+ABOUT: Final[dict[str, tuple[Any, About]]] = {
+    "python": (
+        str,
+        About(
+            "The Python to try it on; versions are looked for among pyenv's and uv's, and on PATH. "
+            "Without it: one on which the set is known to run, else this one.",
+            "EXE|VERSION",
         ),
-    ] = None,
-    python: Annotated[
-        Optional[str],
-        typer.Option(
-            "--python",
-            metavar="EXE|VERSION",
-            help="The Python to try it on; versions are looked for among pyenv's and uv's, and on "
-            "PATH. Without it: one on which the set is known to run, else this one.",
+    ),
+    "date": (
+        str,
+        About(
+            "Resolve as of that day: what was published later isn't seen. Without it: the day of the set "
+            "(then what is named beside the set may be newer), else today.",
+            "YYYY-MM-DD",
         ),
-    ] = None,
-    date: Annotated[
-        Optional[str],
-        typer.Option(
-            "--date",
-            metavar="YYYY-MM-DD",
-            help="Resolve as of that day: what was published later isn't seen. Without it: the day of "
-            "the set (then what is named beside the set may be newer), else today.",
+    ),
+    "grid": (
+        list[str],
+        About("Try each of these versions (repeatable: each with each).", "PKG=V1,V2,…"),
+    ),
+    "with_": (list[str], About("What every cell has (repeatable).", "REQ")),
+    "bisect": (
+        str,
+        About(
+            "Find the first bad release of this package between --good and --bad, with the requirements "
+            "that are given.",
+            "PKG",
         ),
-    ] = None,
-    grid: Annotated[
-        Optional[list[str]],
-        typer.Option(
-            "--grid",
-            metavar="PKG=V1,V2,…",
-            help="Try each of these versions (repeatable: each with each).",
+    ),
+    "good": (str, About("A release that runs well.", "V")),
+    "bad": (str, About("A release that doesn't.", "V")),
+    "stages": (
+        str,
+        About(
+            "Only these of import, arguments, trainer, train, save-load, peft, trl, deepspeed-0 to -3 and "
+            "the same with -two (processes), moe-split, moe-unsplit, moe-stage-3. Without it: all whose "
+            "packages are there.",
+            "STAGE,…",
         ),
-    ] = None,
-    with_: Annotated[
-        Optional[list[str]],
-        typer.Option("--with", metavar="REQ", help="What every cell has (repeatable)."),
-    ] = None,
-    bisect: Annotated[
-        Optional[str],
-        typer.Option(
-            "--bisect",
-            metavar="PKG",
-            help="Find the first bad release of this package between --good and --bad, with the "
-            "requirements that are given.",
+    ),
+    "jobs": (
+        int,
+        About(
+            "Cells at the same time. Without it: as many as cores and memory allow.",
+            "N",
+            short="-j",
         ),
-    ] = None,
-    good: Annotated[
-        Optional[str], typer.Option("--good", metavar="V", help="A release that runs well.")
-    ] = None,
-    bad: Annotated[
-        Optional[str], typer.Option("--bad", metavar="V", help="A release that doesn't.")
-    ] = None,
-    stages: Annotated[
-        Optional[str],
-        typer.Option(
-            "--stages",
-            metavar="STAGE,…",
-            help="Only these of import, arguments, trainer, train, save-load, peft, trl, deepspeed-0 "
-            "to -3 and the same with -two (processes), moe-split, moe-unsplit, moe-stage-3. "
-            "Without it: all whose packages are there.",
-        ),
-    ] = None,
-    jobs: Annotated[
-        Optional[int],
-        typer.Option(
-            "--jobs",
-            "-j",
-            metavar="N",
-            help="Cells at the same time. Without it: as many as cores and memory allow.",
-        ),
-    ] = None,
-    timeout: Annotated[
+    ),
+    "timeout": (
         float,
-        typer.Option(
-            "--timeout",
-            metavar="SECONDS",
-            help="A cell that runs longer, once it is installed, is ended, and has failed.",
+        About(
+            "A cell that runs longer, once it is installed, is ended, and has failed.", "SECONDS"
         ),
-    ] = 1800,
-    stage_timeout: Annotated[
+    ),
+    "stage_timeout": (
         float,
-        typer.Option(
-            "--stage-timeout",
-            metavar="SECONDS",
-            help="A stage that takes longer is ended, and has failed; one that compiles may take "
-            "three times as long.",
+        About(
+            "A stage that takes longer is ended, and has failed; one that compiles may take three times "
+            "as long.",
+            "SECONDS",
         ),
-    ] = 300,
-    memory: Annotated[
-        Optional[int],
-        typer.Option(
-            "--memory",
-            metavar="MIB",
-            help="A cell that takes more is ended, and has failed. Without it: a fair share of what "
-            "is free.",
+    ),
+    "memory": (
+        int,
+        About(
+            "A cell that takes more is ended, and has failed. Without it: a fair share of what is free.",
+            "MIB",
         ),
-    ] = None,
-    dir_: Annotated[
-        Optional[str],
-        typer.Option(
-            "--dir",
-            metavar="DIR",
-            help="Where environments, caches and records are kept; nothing else is written to. "
-            "Without it: envcheck/trials in the user's cache.",
-        ),
-    ] = None,
-    installer: Annotated[
+    ),
+    "dir": (
         str,
-        typer.Option(
-            "--installer",
-            metavar="auto|uv|pip",
-            help="auto: uv if it is there.",
-            callback=one_of(("auto", "uv", "pip")),
+        About(
+            "Where environments, caches and records are kept; nothing else is written to. Without it: "
+            "envcheck/trials in the user's cache.",
+            "DIR",
         ),
-    ] = "auto",
-    again: Annotated[
-        bool,
-        typer.Option(
-            "--again/--resume",
-            help="Try again what has a record of this day; --resume: don't.",
-        ),
-    ] = False,
-    matrix: MatrixOption = None,
-    form: Annotated[
+    ),
+    "installer": (
         str,
-        typer.Option(
-            "--format",
-            metavar="text|json",
-            help="How the report is written; json: a line for each record, envcheck-trial/1.",
-            callback=one_of(("text", "json")),
+        About(
+            "auto: uv if it is there.",
+            choices=("auto", "uv", "pip"),
         ),
-    ] = "text",
-    output: Annotated[
-        Optional[str],
-        typer.Option("-o", "--output", metavar="FILE", help="Write the report to this file."),
-    ] = None,
-    color: Annotated[
+    ),
+    "format": (
         str,
-        typer.Option(
-            "--color",
-            metavar="auto|always|never",
-            help="Colour on the terminal.",
-            callback=one_of(("auto", "always", "never")),
+        About(
+            "How the report is written; json: a line for each record, envcheck-trial/1.",
+            choices=("text", "json"),
         ),
-    ] = "auto",
-) -> Action:
+    ),
+}
+"""The options of `envcheck try` that `check` doesn't have: type, what to say."""
+
+_DEFAULTS: Final = {"timeout": 1800, "stage_timeout": 300, "installer": "auto", "format": "text"}
+
+
+def try_(**values: Any) -> Action:
     """
     Run sets of versions for real: installed, imported, and a small training on the CPU.
 
@@ -174,33 +134,41 @@ def try_(  # noqa: PLR0917 - typer calls it by name
     """
     from envcheck.trials import command
 
-    options = command.TryOptions(
-        tuple(words or ()),
-        python,
-        date,
-        tuple(grid or ()),
-        tuple(with_ or ()),
-        bisect,
-        good,
-        bad,
-        stages,
-        jobs,
-        timeout,
-        stage_timeout,
-        memory,
-        dir_,
-        installer,
-        again,
-        tuple(matrix or ()),
-        form,
-        output,
-        color,
-    )
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in values.items()
+        if value is not None
+    }
+    options = command.TryOptions(**given)
     return lambda: command.run(options)
+
+
+def _parameters() -> Iterable[inspect.Parameter]:
+    yield argument(
+        "words", Optional[list[str]], None, metavar="[SET|FILE|REQUIREMENT]...", help=_WORDS
+    )
+    for name, (kind, about) in ABOUT.items():
+        yield option(
+            name,
+            kind if name in _DEFAULTS else Optional[kind],
+            _DEFAULTS.get(name),
+            *filter(None, (flag(name), about.short)),
+            metavar=about.metavar or "|".join(about.choices),
+            help=about.help,
+            callback=one_of(about.choices) if about.choices else None,
+        )
+    yield option(
+        "again",
+        bool,
+        False,
+        "--again/--resume",
+        help="Try again what has a record of this day; --resume: don't.",
+    )
+    yield from of_check(("matrix", "output", "color"))
 
 
 def add(app: typer.Typer) -> None:
     """
     Add this command.
     """
-    app.command("try")(try_)
+    declare(app, try_, _parameters(), name="try")

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck import versions
+from envcheck.compiled import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -179,13 +180,9 @@ def grammar(version: Version) -> Grammar:
 @cache
 def table() -> list[dict[str, Any]]:
     """
-    Return the table, as `table.compiled` has made plain data of it.
+    Return the table.
     """
-    import json
-
-    with open(TABLE, encoding="utf-8") as file:
-        found: list[dict[str, Any]] = json.load(file)
-    return found
+    return rows(TABLE)
 
 
 def boundaries() -> Iterator[Version]:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from envcheck import versions
+from envcheck.compiled import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,13 +91,9 @@ def types(run: str, release: Version) -> Iterator[str]:
 @cache
 def table() -> list[dict[str, Any]]:
     """
-    Return the table, as `table.compiled` has made plain data of it.
+    Return the table.
     """
-    import json
-
-    with open(TABLE, encoding="utf-8") as file:
-        found: list[dict[str, Any]] = json.load(file)
-    return found
+    return rows(TABLE)
 
 
 @cache

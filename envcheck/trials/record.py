@@ -16,41 +16,21 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from envcheck import versions
 from envcheck.clean import clip, visible
 from envcheck.errors import SourceError
+from envcheck.trials.probe.order import STAGES as PROBED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 SCHEMA: Final = "envcheck-trial/1"
 
-STAGES: Final = (
-    "resolve",
-    "install",
-    "metadata",
-    "import",
-    "arguments",
-    "trainer",
-    "train",
-    "save-load",
-    "peft",
-    "trl",
-    "deepspeed-0",
-    "deepspeed-1",
-    "deepspeed-2",
-    "deepspeed-3",
-    "deepspeed-0-two",
-    "deepspeed-1-two",
-    "deepspeed-2-two",
-    "deepspeed-3-two",
-    "moe-split",
-    "moe-unsplit",
-    "moe-stage-3",
-)
-"""In the order in which they run; `-two`: two processes."""
+BEFORE: Final = ("resolve", "install", "metadata")
+"""What is done without the probe, always: nothing of what is tried is run in it."""
+
+STAGES: Final = (*BEFORE, *PROBED)
+"""In the order in which they run."""
 
 OUTCOMES: Final = ("ok", "failed", "expected-failure", "wrong", "not-run")
 
-_BEFORE: Final = frozenset(("resolve", "install", "metadata"))
-"""Stages in which nothing of what is tried is run."""
 _BROKEN: Final = frozenset(("failed", "wrong"))
 _LINE: Final = 200
 _MOST: Final = 5000
@@ -158,7 +138,7 @@ class Record(NamedTuple):
         if self.broken is not None:
             return self.broken.outcome
         ran = {stage.stage for stage in self.stages if stage.outcome != "not-run"}
-        return "ok" if ran - _BEFORE else "not-run"
+        return "ok" if ran.difference(BEFORE) else "not-run"
 
     def to_dict(self) -> dict[str, Any]:
         """

@@ -25,7 +25,7 @@ from envcheck.trials.installer import (
     disk_full,
     homes,
 )
-from envcheck.trials.record import Record, RecordError, Stage
+from envcheck.trials.record import BEFORE, Record, RecordError, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,7 +203,7 @@ class _Trial:
         """Run the stages for which the environment is needed."""
         shop = self._shop
         applying = stages.applying(self._cell.stages, self.packages)
-        left = [stage for stage in applying if stage not in stages.BEFORE]
+        left = [stage for stage in applying if stage not in BEFORE]
         if not left:
             return
         asked = {versions.requirement(each).name for each in (*self._cell.asked, *self._cell.base)}
@@ -255,7 +255,7 @@ class _Trial:
         """Take a line of the probe's report; it comes out of the environment, so nothing in it is trusted."""
         try:
             said = json.loads(line)
-            if not isinstance(said, dict) or said.get("stage") in stages.BEFORE:
+            if not isinstance(said, dict) or said.get("stage") in BEFORE:
                 return
             if said.get("begins"):
                 if said.get("stage") in self._cell.stages:

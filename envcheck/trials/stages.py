@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from envcheck.clean import clip
 from envcheck.errors import UsageError
-from envcheck.trials.record import STAGES
+from envcheck.trials.record import BEFORE, STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-BEFORE: Final = ("resolve", "install", "metadata")
-"""What is done without the probe, always."""
 _TRAINER: Final = frozenset(("torch", "transformers", "accelerate"))
 _ENGINE: Final = frozenset(("torch", "deepspeed"))
 _NEEDED: Final = {

@@ -4,7 +4,7 @@ import pytest
 
 from envcheck.errors import UsageError
 from envcheck.trials import stages
-from envcheck.trials.record import STAGES
+from envcheck.trials.record import BEFORE, STAGES
 
 APPLYING = [
     pytest.param(["numpy"], (), id="nothing to train with"),
@@ -28,11 +28,11 @@ APPLYING = [
 def test_a_stage_applies_where_its_packages_are(
     packages: list[str], expected: tuple[str, ...]
 ) -> None:
-    assert stages.applying(STAGES, packages) == (*stages.BEFORE, "import", *expected)
+    assert stages.applying(STAGES, packages) == (*BEFORE, "import", *expected)
 
 
 def test_what_comes_before_is_always_done() -> None:
-    assert stages.read("train, import") == (*stages.BEFORE, "import", "train")
+    assert stages.read("train, import") == (*BEFORE, "import", "train")
     assert stages.read(None) == STAGES
 
 

@@ -26,6 +26,7 @@ if not __package__:
     __package__ = "envcheck_probe"
 
 from . import isolate, plan
+from .order import STAGES
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     stages = [name for name in asked.stages.split(",") if name]
     packages = [name for name in asked.packages.split(",") if name]
-    unknown = [name for name in stages if name not in plan.STAGES]
+    unknown = [name for name in stages if name not in STAGES]
     if unknown:
         parser.error(f"no such stage: {', '.join(unknown)}")
     try:

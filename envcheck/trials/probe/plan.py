@@ -10,26 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import adapters, engines, hugging
 from .isolate import Node
+from .order import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 TRAINER = ("torch", "transformers", "accelerate")
-
-STAGES = (
-    "import",
-    "arguments",
-    "trainer",
-    "train",
-    "save-load",
-    "peft",
-    "trl",
-    *(f"deepspeed-{stage}" for stage in range(4)),
-    *(f"deepspeed-{stage}-two" for stage in range(4)),
-    "moe-split",
-    "moe-unsplit",
-    "moe-stage-3",
-)
 
 
 class Work:
