@@ -77,7 +77,7 @@ def asked(config: Mapping[str, Node]) -> Asked:
 
 def examine(
     config: Mapping[str, Node],
-    plan: Plan,
+    plan: Plan | None,
     *,
     hostfile: str,
     rules: Release,
@@ -86,6 +86,14 @@ def examine(
 ) -> Iterator[Note]:
     """
     Yield what doesn't fit together when the run is started.
+
+    Args:
+        config: The configuration.
+        plan: What the hostfile leaves; `None`: there is none.
+        hostfile: Its name, empty then.
+        rules: The release of accelerate.
+        deepspeed: The release of DeepSpeed.
+        file: The configuration's name.
     """
     where: dict[str, Any] = {"release": rules, "place": file, "evidence": (_LAUNCH,)}
     machines = number(config, "num_machines") or 1
@@ -101,11 +109,13 @@ def examine(
                 "A run waits for ranks that don't exist, or stops. Every machine has its own rank.",
                 **where,
             )
+        yield from _uneven(config, machines, where)
     if text(config, "distributed_type") != "DEEPSPEED":
         return
     name = launcher(config)
     if not name:
-        yield _unused(machines, plan, where)
+        if plan is not None:
+            yield _unused(machines, plan, where)
         return
     yield from _named(config, name, where, hostfile=hostfile, rules=rules, deepspeed=deepspeed)
     yield from _filters(config, where)
@@ -168,14 +178,14 @@ def _named(
             "the GPUs of one machine.",
             certainty="needs-verification",
             verify="Whether the command line has --deepspeed_hostfile, or the launcher standard.",
-            instead=f"deepspeed_hostfile: {hostfile}" if hostfile != "-" else "",
+            instead=f"deepspeed_hostfile: {hostfile}" if hostfile.strip("-") else "",
             silent=True,
             **{
                 **where,
                 "evidence": (_LAUNCH, "https://github.com/huggingface/accelerate/issues/1795"),
             },
         )
-    elif os.path.basename(named) != os.path.basename(hostfile):
+    elif hostfile and os.path.basename(named) != os.path.basename(hostfile):
         yield note(
             "accelerate/other-hostfile",
             "info",
@@ -210,8 +220,22 @@ def _filters(config: Mapping[str, Node], where: Mapping[str, Any]) -> Iterator[N
         )
 
 
+def _uneven(config: Mapping[str, Node], machines: int, where: Mapping[str, Any]) -> Iterator[Note]:
+    processes = number(config, "num_processes")
+    if processes is not None and processes > 0 and processes % machines:
+        yield note(
+            "accelerate/uneven",
+            "warning",
+            f"{processes} processes can't be spread evenly over {machines} machines",
+            f"accelerate starts {processes // machines} on each and drops the rest. num_processes "
+            "is the number for all machines together.",
+            silent=True,
+            **where,
+        )
+
+
 def _counts(
-    config: Mapping[str, Node], machines: int, plan: Plan, where: Mapping[str, Any]
+    config: Mapping[str, Node], machines: int, plan: Plan | None, where: Mapping[str, Any]
 ) -> Iterator[Note]:
     processes = number(config, "num_processes")
     if processes is None or processes < 1:
@@ -223,18 +247,7 @@ def _counts(
             **where,
         )
         return
-    if processes % machines:
-        yield note(
-            "accelerate/uneven",
-            "warning",
-            f"{processes} processes can't be spread evenly over {machines} machines",
-            f"accelerate starts {processes // machines} on each and drops the rest. num_processes "
-            "is the number for "
-            "all machines together.",
-            silent=True,
-            **where,
-        )
-    if not plan.hosts:
+    if plan is None or not plan.hosts:
         return
     if len(plan.hosts) != machines:
         yield note(

@@ -129,28 +129,36 @@ def _of(start: Start, planned: Planned, hosts: Hosts | None, releases: Releases)
 
 
 def _accelerate(start: Start, given: Hosts | None, releases: Releases) -> Iterator[Note]:
-    own = start.accelerate
-    if own is None:
+    own, launch = start.accelerate, start.launch
+    place = start.place
+    hosts: Hosts | None = None
+    if own is not None:
+        yield from own.notes
+        if own.config is None:
+            return
+        config = started.effective(own.config, launch)
+        place = own.path
+        yield from accelerate_.examine(config, releases.accelerate, place)
+        hosts = given or start.hosts
+    elif launch is not None and launch.launcher == "accelerate":
+        config = started.effective({}, launch)
+    else:
         return
-    yield from own.notes
-    if own.config is None:
+    if not started.counted(launch):
         return
-    config = started.effective(own.config, start.launch)
-    yield from accelerate_.examine(config, releases.accelerate, own.path)
-    hosts = given or start.hosts
-    if hosts is None or not started.counted(start.launch):
-        return
-    judged = hostfile_check.examine(
-        hosts, hosts.asked or accelerate_run.asked(config), releases.deepspeed
-    )
-    if given is None and accelerate_run.launcher(config):
-        for each in judged.notes:
-            yield _certain(each, releases.deepspeed)
+    plan = None
+    if hosts is not None:
+        asked = hosts.asked or accelerate_run.asked(config)
+        judged = hostfile_check.examine(hosts, asked, releases.deepspeed)
+        plan = judged.plan
+        if given is None and accelerate_run.launcher(config):
+            for each in judged.notes:
+                yield _certain(each, releases.deepspeed)
     yield from accelerate_run.examine(
         config,
-        judged.plan,
-        hostfile=hosts.path,
+        plan,
+        hostfile=hosts.path if hosts is not None else "",
         rules=releases.accelerate,
         deepspeed=releases.deepspeed,
-        file=own.path,
+        file=place,
     )

@@ -273,6 +273,41 @@ def test_what_accelerate_refuses_is_said(
     assert identifier in found(command, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("kind", "more", "identifier", "severity"),
+    [
+        pytest.param("MULTI_GPU", "num_processes: 15\n", "accelerate/uneven", "warning", id="uneven"),
+        pytest.param("MULTI_GPU", "num_processes: 16\nmachine_rank: 2\n", "accelerate/machine-rank", "error", id="no such machine"),  # noqa: E501
+        pytest.param("DEEPSPEED", "num_processes: 16\n", "accelerate/no-hostfile", "warning", id="no hostfile"),  # noqa: E501
+        pytest.param("DEEPSPEED", "num_processes: 16\ndeepspeed_config: {deepspeed_multinode_launcher: standard}\n", "accelerate/no-hostfile", None, id="none needed"),  # noqa: E501
+        pytest.param("MULTI_GPU", "num_processes: 16\n", "accelerate/uneven", None, id="even"),
+    ],
+)  # fmt: skip
+def test_what_accelerate_is_told_of_several_machines_is_judged_without_a_hostfile(
+    kind: str, more: str, identifier: str, severity: str | None, tmp_path: Path
+) -> None:
+    write(tmp_path / "a.yaml", f"distributed_type: {kind}\nnum_machines: 2\n{more}")
+
+    said = found("accelerate launch --config_file a.yaml t.py", tmp_path).get(identifier)
+
+    assert (said.severity if said else None) == severity
+
+
+@pytest.mark.parametrize(
+    ("options", "uneven"),
+    [
+        pytest.param("--num_machines 2 --num_processes 15", True, id="uneven"),
+        pytest.param("--num_machines 2 --num_processes 16", False, id="even"),
+        pytest.param("--num_processes 15", False, id="machines that aren't told"),
+        pytest.param("--num_machines $N --num_processes 15", False, id="not known"),
+    ],
+)
+def test_what_the_command_alone_tells_accelerate_is_judged(
+    options: str, uneven: bool, tmp_path: Path
+) -> None:
+    assert ("accelerate/uneven" in found(f"accelerate launch {options} t.py", tmp_path)) == uneven
+
+
 def test_several_configurations_are_named_and_none_is_checked(tmp_path: Path) -> None:
     settings(tmp_path)
     write(tmp_path / "other.json", json.dumps(ZERO))
