@@ -21,7 +21,11 @@ def peft(work: Work) -> dict[str, Any]:
     transformers = importlib.import_module("transformers")
     library = importlib.import_module("peft")
     config = library.LoraConfig(
-        r=8, lora_alpha=16, target_modules=["q_proj", "v_proj", "lm_head"], task_type="CAUSAL_LM"
+        r=8,
+        lora_alpha=16,
+        lora_dropout=0.0,  # peft 0.3 can't do without
+        target_modules=["q_proj", "v_proj", "lm_head"],
+        task_type="CAUSAL_LM",
     )
     model = library.get_peft_model(tiny.model(), config)
     trainer = transformers.Trainer(
