@@ -6,6 +6,7 @@ Versions of the first package that went alike with all that both were tried with
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 OK: Final = "ok"
 _BEFORE_TRAINING: Final = ("resolve", "install", "metadata", "import", "arguments", "trainer")
 _DECLARED: Final = "declared requirements exclude each other"
+_EXCLUDE: Final = re.compile(r"\bbecause\b|\bconflict|No solution", re.IGNORECASE)
+"""How installers say so; what can't even be asked for its requirements hasn't any."""
 
 Ways = dict["Version", str]
 """By version of the second package: ok, or how it broke."""
@@ -179,7 +182,9 @@ def _way(record: Record) -> str:
     if broken is None:
         return OK
     # The advice at the end of a long line differs from release to release, and is of no use here.
-    return _DECLARED if broken.stage == "resolve" else clip(f"{broken.stage}: {broken.line}", 90)
+    if broken.stage == "resolve" and _EXCLUDE.search(broken.line):
+        return _DECLARED
+    return clip(f"{broken.stage}: {broken.line}", 90)
 
 
 def _span(several: Sequence[Version]) -> str:

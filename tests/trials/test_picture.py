@@ -59,6 +59,14 @@ def test_further_packages_have_a_table_for_each_choice() -> None:
     assert_golden("trial-picture-of-three.txt", plain(picture.rows(cells)))
 
 
+def test_what_cannot_be_built_is_no_conflict_of_requirements() -> None:
+    unbuilt = Stage("resolve", "failed", line="ModuleNotFoundError: No module named 'torch'")
+    shown = plain(picture.rows([cell("4.30.2", "0.20.3"), cell("4.31.0", "1.0.1", unbuilt)]))
+
+    assert "resolve: ModuleNotFoundError: No module named 'torch'" in shown
+    assert "exclude" not in shown
+
+
 def test_the_stages_of_one_package_are_told_one_by_one() -> None:
     stages = (
         Stage("deepspeed-0", "ok"),
