@@ -58,6 +58,10 @@ _MEMORY: Final = re.compile(rb"\b(CUDA|HIP|NPU|XPU) out of memory\b")
 _CAPACITY: Final = re.compile(
     rb"total capacity of ([\d.]{1,12} [GM]iB)|; ([\d.]{1,12} [GM]iB) total capacity"
 )
+_NAN: Final = re.compile(
+    rb"(?<![\w/.-])['\"]?loss['\"]?\s?[:=]\s?(?:tensor\()?nan\b", re.IGNORECASE
+)
+"In a program's own words; not one of several losses."
 _SIGNAL: Final = re.compile(
     rb"exits with return code = -(\d{1,3})\b|Signal (\d{1,3}) \(SIG[A-Z]{1,12}\) received"
     rb"|exitcode\s*: -(\d{1,3})\b"
@@ -104,9 +108,11 @@ class Overflows:
 
         A norm that stands still is none: DeepSpeed shows one where gradients are not numbers.
         """
-        sound = record.norm is None or (math.isfinite(record.norm) and record.norm != self._norm)
-        self._norm = record.norm
-        if sound and record.loss and math.isfinite(record.loss):
+        norm, before = record.norm, self._norm
+        self._norm = norm
+        if not (self.unscaled and record.loss and math.isfinite(record.loss)):
+            return
+        if norm is None or (math.isfinite(norm) and norm != before):
             self.unscaled = 0
 
     def add(self, scale: float, following: float | None, line: int = 0) -> None:
@@ -162,6 +168,10 @@ class Events:
         self.config: dict[str, Any] | None = None
         self.killed: tuple[str, int] | None = None
         "(by what, line)"
+        self.nan_lines = 0
+        "Lines that say in a program's own words that the loss is NaN."
+        self.nan_first = self.nan_last = 0
+        "The first of them, and the last."
         self.full: tuple[int, str] | None = None
         "(line, how much memory there is) where a GPU's was used up, after the last record."
         self.hung = 0
@@ -193,6 +203,8 @@ class Events:
         yield b"received", self._signal
         yield b"exitcode", self._signal
         yield b"out of memory", self._memory
+        for text in (b"loss nan", b"loss NaN", b"Loss nan", b"Loss NaN", b"loss tensor nan"):
+            yield text, self._nan
         yield b"Watchdog caught collective operation timeout", self._hang
         yield b"packages", self._package
 
@@ -202,6 +214,12 @@ class Events:
         """
         self.overflows.after(record)
         self.full = None
+
+    def _nan(self, text: bytes, where: Where) -> None:
+        if _NAN.search(text):
+            self.nan_lines += 1
+            self.nan_last = where.line()
+            self.nan_first = self.nan_first or self.nan_last
 
     def _memory(self, text: bytes, where: Where) -> None:
         if self.full is None and _MEMORY.search(text):

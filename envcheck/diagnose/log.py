@@ -146,7 +146,11 @@ class Log:
         """
         found = self._proofs()
         known = {each.id for each in found}
-        found += [each for each in proofs.of_log(self._events) if each.id not in known]
+        found += [
+            each
+            for each in proofs.of_log(self._events, self._shapes.lines, known=bool(self._records))
+            if each.id not in known
+        ]
         found.sort(key=lambda each: (("error", "warning", "info").index(each.severity), each.line))
         skipping = not {each.id for each in found}.isdisjoint({"overflow-loop", "skipped-steps"})
         styles = sorted(self._styles.styles.items(), key=lambda pair: -pair[1])

@@ -58,7 +58,8 @@ def of_zero(run: Run, events: Events) -> Iterator[Proof]:
         f"Loss exactly 0 in {records(streak.count)} in a row {since(streak)}, to the end of the log."
         f"{before(streak)}"
     )
-    if streak.nan_norms and (streak.count >= FEW or not run.reinforced):
+    hollow = run.latest is not None and run.latest.hollow
+    if streak.nan_norms and (streak.count >= FEW or not run.reinforced or hollow):
         yield _behind_zero(streak, seen)
     elif run.reinforced:
         if not streak.nan_norms:

@@ -7,16 +7,18 @@ that decides; a note is worth knowing and accuses nobody.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from envcheck.diagnose import gradients, losses
-from envcheck.diagnose.proof import FEW, LABELS, OFFLOAD, Proof
+from envcheck.diagnose.proof import FEW, LABELS, OFFLOAD, PRECISION, Proof
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from envcheck.diagnose.events import Events
     from envcheck.diagnose.patterns import Run
+_TAIL: Final = 40
+"Lines with which a program ends, a traceback too."
 
 
 def of_run(run: Run, events: Events) -> Iterator[Proof]:
@@ -31,9 +33,13 @@ def of_run(run: Run, events: Events) -> Iterator[Proof]:
     yield from losses.of_evaluations(run)
 
 
-def of_log(events: Events) -> Iterator[Proof]:
+def of_log(events: Events, lines: int = 0, *, known: bool = False) -> Iterator[Proof]:
     """
     Yield what single lines prove, whatever the records say.
+
+    Args:
+        lines: Of the log.
+        known: There are records that are understood.
     """
     yield from gradients.of_scaler(events)
     yield from gradients.of_counters(events)
@@ -66,6 +72,23 @@ def of_log(events: Events) -> Iterator[Proof]:
             ),
             line=events.hung,
         )
+    if not known and events.nan_lines >= FEW and _to_the_end(events, lines):
+        yield Proof(
+            "nan-loss",
+            "likely",
+            "error",
+            f"The loss is printed as NaN since line {events.nan_first}",
+            (
+                (
+                    f"{events.nan_lines} lines say so, the last one at the end of the log. Records in this "
+                    "form are not known here, so the losses before are not judged."
+                ),
+            ),
+            ("nan",),
+            (LABELS, PRECISION),
+            line=events.nan_first,
+            times=events.nan_lines,
+        )
     if events.full:
         line, capacity = events.full
         yield Proof(
@@ -94,3 +117,9 @@ def of_log(events: Events) -> Iterator[Proof]:
             ("Look at the kernel's messages of that minute: dmesg -T, or the job's accounting.",),
             line=line,
         )
+
+
+def _to_the_end(events: Events, lines: int) -> bool:
+    """Tell whether the lines with a NaN go on as densely as they came, as far as the log goes."""
+    apart = (events.nan_last - events.nan_first) / max(1, events.nan_lines - 1)
+    return lines - events.nan_last <= 3 * apart + _TAIL

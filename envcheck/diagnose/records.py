@@ -67,6 +67,8 @@ _MMENGINE_NORM: Final = re.compile(rb"[\s,]grad_norm: ([\w.+-]+)")
 _REINFORCED: Final = re.compile(
     rb"^(?:reward|kl$|completion|rewards/|objective/|policy/|frac_reward)"
 )
+_LIKELIHOODS: Final = (b"logps/", b"logits/")
+"What preferences are trained on is counted by."
 
 
 class Record(NamedTuple):
@@ -86,6 +88,8 @@ class Record(NamedTuple):
     "Steps that were left out, as Megatron counts them."
     exact: bool = True
     "The norm is printed in full, not in four digits."
+    hollow: bool = False
+    "The log probabilities beside it are NaN."
 
 
 class Evaluation(NamedTuple):
@@ -282,7 +286,10 @@ def understood(
         if rate is None and norm is None and epoch is None and step is None:
             return None
         reinforced = any(map(_REINFORCED.match, fields))
-        return Record(loss, norm, rate, epoch, step, reinforced, 0, exact)
+        hollow = reinforced and any(
+            value == b"nan" for key, value in fields.items() if key.startswith(_LIKELIHOODS)
+        )
+        return Record(loss, norm, rate, epoch, step, reinforced, 0, exact, hollow)
     other = number(fields.get(b"eval_loss"))
     if other is not None:
         return Evaluation(other)

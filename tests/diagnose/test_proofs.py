@@ -308,6 +308,32 @@ def test_a_gpu_without_memory_is_named_unless_the_run_goes_on(line: str, capacit
     assert wrong("it was never out of memory") == []
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        pytest.param(
+            "[Rank 0] Step 4: loss=nan, time=0.9s", ["nan-loss"], id="a loop of one's own"
+        ),
+        pytest.param("Epoch:[1/1](50/900) Loss: NaN ppl:nan", ["nan-loss"], id="in other letters"),
+        pytest.param("step 4, 'loss': tensor(nan, device='cuda:0')", ["nan-loss"], id="a tensor"),
+        pytest.param("det_loss: nan, loss: 2.5", [], id="one of several losses"),
+        pytest.param("the loss nanny: 3", [], id="other words"),
+    ],
+)
+def test_a_loss_that_a_program_calls_nan_in_its_own_words(line: str, expected: list[str]) -> None:
+    assert wrong(*[line] * 3) == expected
+    assert wrong(*[line] * 2) == []
+    assert wrong(*[line] * 3, *["more"] * 100) == []
+    assert wrong(*FINE, *[line] * 3) == []
+
+
+def test_of_preferences_one_record_is_enough_where_the_log_probabilities_are_nan_too() -> None:
+    assert wrong(record(0.0, "nan", more="'rewards/chosen': 0.1, 'logps/chosen': nan, ")) == [
+        "nan-behind-zero"
+    ]
+    assert wrong(record(0.0, "nan", more="'rewards/chosen': 0.1, 'logps/chosen': -80.1, ")) == []
+
+
 def test_what_makes_skipped_steps_certain_is_said() -> None:
     warning = "tried to get lr value before scheduler/optimizer started stepping, returning lr=0"
 
