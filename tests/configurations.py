@@ -60,11 +60,16 @@ def cases(data: dict[str, Any]) -> Iterator[Case]:
                 yield Case(name, changed(data["bases"][grid["base"]], chosen), world_size)
     for base, world_size, changes in data["single"]:
         yield Case("single", changed(data["bases"][base], changes.items()), world_size)
-    for config in data["real"]:
-        yield Case("real", copy.deepcopy(config), 8)
-        yield Case("real, filled in", filled(config), 8)
+    yield from _real(data["real"])
     for text in data["files"]:
         yield Case("file", text, 8)
+    yield from _real(data["more"])
+
+
+def _real(configs: list[dict[str, Any]]) -> Iterator[Case]:
+    for config in configs:
+        yield Case("real", copy.deepcopy(config), 8)
+        yield Case("real, filled in", filled(config), 8)
 
 
 def changed(base: dict[str, Any], changes: Any) -> dict[str, Any]:

@@ -228,10 +228,10 @@ def misspelt(name: str, chance: random.Random) -> str:
 
 def main() -> None:
     path = os.path.join(HERE, "cases.json")
-    real = []
+    real: dict[str, Any] = {"real": [], "more": []}
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
-            real = json.load(file)["real"]
+            real.update((key, value) for key, value in json.load(file).items() if key in real)
     chance = random.Random(20261124)
     by_base = paths()
     grids = {
@@ -323,7 +323,7 @@ def main() -> None:
             chance.choice(everything): chance.choice(PROBES) for _ in range(chance.randint(2, 4))
         }
         single.append([base, chance.choice([1, 8]), few])
-    data = {"bases": BASES, "grids": grids, "single": single, "real": real, "files": FILES}
+    data = {"bases": BASES, "grids": grids, "single": single, "files": FILES, **real}
     with open(path, "w", encoding="utf-8") as file:
         json.dump(data, file, separators=(",", ":"), ensure_ascii=False)
         file.write("\n")

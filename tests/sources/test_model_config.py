@@ -1,7 +1,8 @@
 """
 Facts of models, from their config.json.
 
-`models.json` has what tells the kind of expert layers in the configurations of public models, by that kind.
+`models.json` has the telling keys of the configurations of public models, by the kind of their expert layers,
+each with its source: a file in a public repository, or what a release of transformers writes for a type.
 """
 
 from __future__ import annotations
@@ -77,9 +78,9 @@ def test_a_folder_without_a_configuration_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "config"),
     [
-        pytest.param(kind, config, id=name)
-        for kind, configs in MODELS.items()
-        for name, config in configs.items()
+        pytest.param(kind, model["config"], id=name)
+        for kind, models in MODELS.items()
+        for name, model in models.items()
     ],
 )
 def test_the_kind_of_a_public_model_is_told(kind: str, config: dict[str, Any]) -> None:
@@ -87,6 +88,12 @@ def test_the_kind_of_a_public_model_is_told(kind: str, config: dict[str, Any]) -
 
     assert found["moe"] == ("absent" if kind == "dense" else kind)
     assert found["model-type"] == config["model_type"]
+
+
+def test_every_model_has_a_source() -> None:
+    for models in MODELS.values():
+        for model in models.values():
+            assert model["source"].startswith(("https://github.com/", "transformers "))
 
 
 @pytest.mark.parametrize("stage", [2, 3])
@@ -98,7 +105,8 @@ def test_nothing_is_said_of_experts_in_dense_models(stage: int, pins: tuple[str,
         f"deepspeed=={pins[0]}", f"transformers=={pins[1]}", deepspeed_config=config, world_size=8
     )
     for name, model in MODELS["dense"].items():
-        report = audit(made._replace(model=model_config.facts(model)), matrix, Options())
+        facts = model_config.facts(model["config"])
+        report = audit(made._replace(model=facts), matrix, Options())
         said = [each.id for each in report.findings if "moe" in each.id or "model/" in each.id]
         assert said == [], name
 
