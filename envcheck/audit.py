@@ -113,14 +113,16 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
 
 def about_settings(hit: Hit) -> bool:
     """
-    Tell whether the DeepSpeed configuration takes part in a hit, or who reads it.
+    Tell whether the DeepSpeed configuration takes part in a hit, who reads it, or the model that it is for.
     """
     subject = hit.subject
     if isinstance(subject, unknown_release.Unknown):
         return any(name in _READERS for name in hit.packages)
-    return isinstance(subject, configuration.Fault) or (
-        isinstance(subject, known_bad.Cause) and "deepspeed-config" in subject.rule.facts
-    )
+    if not isinstance(subject, known_bad.Cause):
+        return isinstance(subject, configuration.Fault)
+    facts = subject.rule.facts
+    of_model = "model" in facts and hit.certain and "deepspeed" in hit.packages
+    return "deepspeed-config" in facts or of_model
 
 
 def with_model(environment: Environment, matrix: Matrix, project: str | None) -> Environment:

@@ -236,3 +236,15 @@ def test_the_optimizer_can_go_to_the_cpu_whatever_the_model(folder: Path) -> Non
 )
 def test_memory_belongs_to_the_file_that_is_written(arguments: list[str], folder: Path) -> None:
     assert config(folder, GOOD, *arguments).returncode == 2
+
+
+def test_what_follows_from_the_model_alone_is_said_too(folder: Path) -> None:
+    own = {**MODEL, "moe": {"moe_enable": True, "num_experts": [4], "top_k_experts": 3}}
+    write(folder / "config.json", json.dumps(own))
+
+    done = config(folder, GOOD, "--model-config", "config.json", "--format", "json")
+
+    errors = [
+        each["id"] for each in json.loads(done.stdout)["findings"] if each["severity"] == "error"
+    ]
+    assert errors == ["deepspeed/moe-topk-unsupported"]
