@@ -69,6 +69,8 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
     pairs = [(check, doubts.lowered(hit, doubted)) for check, hit in pairs]
     findings = [
         doubts.told(check.finding(hit, environment, matrix), doubted.get(hit.id))
+        if options.in_full or hit.severity != "info" or check is unknown_release
+        else _in_brief(hit)
         for check, hit in pairs
     ]
     near = known_good.closest(candidates, environment, matrix)
@@ -88,7 +90,7 @@ def audit(environment: Environment, matrix: Matrix, options: Options = Options()
     runs = ran.found(environment, matrix, unheard) if whole else ()
     by_hand = {hit.id for hit in in_files}
     wrong = any(each.severity != "info" and each.id not in by_hand for each in counted) or (
-        options.conditional and any(finding.kind == "known-bad" for finding in counted)
+        options.in_full and any(finding.kind == "known-bad" for finding in counted)
     )
     suggestions, unresolved = (
         _suggest(environment, matrix, options, hits=hits, candidates=candidates, doubted=doubted)
@@ -133,6 +135,14 @@ def with_model(environment: Environment, matrix: Matrix, project: str | None) ->
         return environment
     kind = (matrix.project(project) or {}).get("moe")
     return environment._replace(model={"moe": kind}) if kind else environment
+
+
+def _in_brief(hit: Hit) -> Finding:
+    """Tell no more of a note than that it is there: there are many, and their words cost a look each."""
+    certainty = "certain" if hit.certain else "needs-verification"
+    return Finding(
+        id=hit.id, kind="", severity="info", certainty=certainty, packages={}, title="", why=""
+    )
 
 
 def _outside(options: Options, near: KnownGood | None, reasons: Sequence[str]) -> Finding:

@@ -28,18 +28,19 @@ def main() -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    import gc
+
+    gc.disable()  # nothing that a check makes lives in cycles, and it is over before it matters
     from envcheck import options
 
     asked = options.parse(arguments)
     if asked is None:
+        gc.enable()
         from envcheck.commands import app
 
         return app.run(arguments)
-    import gc
-
     from envcheck import run
 
-    gc.disable()  # nothing that a check makes lives in cycles, and it is over before it matters
     return run.check(asked)
 
 

@@ -245,8 +245,11 @@ class Options(NamedTuple):
     "An environment outside of its project's known-good sets is an error."
     settings_only: bool = False
     "Only what the DeepSpeed configuration takes part in counts."
-    conditional: bool = True
-    "Also suggest what single entries recommend, under the condition that one has their trouble."
+    in_full: bool = True
+    """
+    Also put notes into words, and suggest what single entries recommend, under the condition that one
+    has their trouble; else a note is its id and no more.
+    """
 
 
 class Report(NamedTuple):

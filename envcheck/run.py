@@ -37,7 +37,7 @@ def check(options: CheckOptions) -> int:
     matrix = open_matrix(options.matrix)
     in_full = options.format == "json" or options.verbose
     environment = _looked(read(options, matrix), options)
-    report = judge(environment, matrix, options, conditional=in_full)
+    report = judge(environment, matrix, options, in_full=in_full)
     write(report, options)
     return 0 if options.exit_zero else exit_code(report, options.fail_on)
 
@@ -57,7 +57,7 @@ def _looked(environment: Environment, options: CheckOptions) -> Environment:
 
 
 def judge(
-    environment: Environment, matrix: Matrix, options: CheckOptions, *, conditional: bool = True
+    environment: Environment, matrix: Matrix, options: CheckOptions, *, in_full: bool = True
 ) -> Report:
     """
     Audit an environment that has been read.
@@ -81,7 +81,7 @@ def judge(
             keep=frozenset(map(versions.normalize, options.keep)),
             ignore=frozenset(options.ignore),
             strict=options.strict,
-            conditional=conditional,
+            in_full=in_full,
         ),
     )
 

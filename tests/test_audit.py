@@ -301,3 +301,18 @@ def test_a_report_never_contradicts_itself(seed: int, strict: bool) -> None:
     assert bool(report.suggestions) + bool(report.unresolved) <= 1
     assert not errors or report.suggestions or report.unresolved
     assert all(why for _, why in report.unresolved)
+
+
+def test_what_is_only_worth_knowing_is_counted_in_brief_unless_more_is_asked_for(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    known, made = matrix(ENTRIES), environment("peft==0.5", "trl==1.0")
+    brief, whole = (audit(made, known, Options(in_full=each)) for each in (False, True))
+
+    assert ids(brief) == ids(whole)
+    assert [each for each in brief.findings if each.severity != "info"] == [
+        each for each in whole.findings if each.severity != "info"
+    ]
+    notes = [each for each in brief.findings if each.severity == "info"]
+    assert notes
+    assert not any(each.title for each in notes)

@@ -79,7 +79,7 @@ def record(options: CheckOptions, into: str, about: About) -> int:
     known = bench.matrix.project(about.project)
     options = options._replace(project=about.project if known else None, matrix=bench.layers)
     environment = run.read(options, bench.matrix)
-    report = run.judge(environment, bench.matrix, options, conditional=False)
+    report = run.judge(environment, bench.matrix, options, in_full=False)
     errors = [finding for finding in report.findings if finding.severity == "error"]
     if errors and not about.force:
         _refuse(errors)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from envcheck.checks.known_bad import Cause
+from envcheck.model import SEVERITIES
 from envcheck.suggest.goal import Goal
 from envcheck.suggest.limits import pinned
 
@@ -28,19 +29,23 @@ if TYPE_CHECKING:
     from envcheck.suggest.search import Search
 
 _BOLD: Final = Goal(frozenset(), frozenset(), errors=True, bold=True)
+_MOST_NODES: Final = 32
+"""How many nodes are looked at for all of them together: a large environment has many notes."""
 
 
 def cures(advisor: Advisor, made: Iterable[Suggestion]) -> list[Suggestion]:
     """
     Return what entries recommend beside the suggestions that were made: for errors, else conditional.
     """
-    if not advisor.options.conditional:
+    if not advisor.options.in_full:
         return []
     errors = advisor.goal.errors
     search = advisor.searching("down up")
     others = {each.changes for each in made}
     found: dict[tuple[Change, ...], Suggestion] = {}
-    for hit in advisor.hits:
+    for hit in sorted(advisor.hits, key=_weight):
+        if search.visited >= _MOST_NODES:
+            break
         if not isinstance(hit.subject, Cause) or (hit.severity == "error") is not errors:
             continue
         if not hit.certain and _refused(hit.subject):
@@ -57,6 +62,11 @@ def cures(advisor: Advisor, made: Iterable[Suggestion]) -> list[Suggestion]:
                 condition = "; or: ".join(titles)
                 found[suggestion.changes] = found[suggestion.changes]._replace(condition=condition)
     return [*found.values()]
+
+
+def _weight(hit: Hit) -> tuple[int, bool]:
+    """What is worse, or certain, goes first."""
+    return -SEVERITIES.index(hit.severity), not hit.certain
 
 
 def _refused(cause: Cause) -> bool:

@@ -94,6 +94,8 @@ class Search:
         self.scope = scope
         self.audit = audit
         self.limits = Limits(scope, lax=lax)
+        self.visited = 0
+        "How many nodes were looked at, in all runs."
         self._most = most
         self._choices: dict[NormalizedName, Choices] = {}
 
@@ -127,6 +129,7 @@ class Search:
                     heapq.heappush(queue, (rank, pushed, node))
                     continue
             visited += 1
+            self.visited += 1
             must = [hit for hit in node.hits if goal.level(hit, node.picks) == MUST]
             should = [hit for hit in node.hits if goal.level(hit, node.picks) == SHOULD]
             if (len(must), len(should), node.cost) < value:

@@ -475,7 +475,7 @@ def test_what_needs_two_facts_to_be_certain_calls_for_no_advice(
 """,
         releases=RELEASES,
     )
-    report = audit(environment("deepspeed==0.13.1"), known, Options(conditional=False))
+    report = audit(environment("deepspeed==0.13.1"), known, Options(in_full=False))
     assert ([each.severity for each in report.findings], report.suggestions) == (["warning"], ())
     report = audit(environment("deepspeed==0.13.1", model={"moe": "deepspeed"}), known)
     assert [each.direction for each in report.suggestions] == ["downgrade", "settings"]

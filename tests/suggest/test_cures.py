@@ -70,6 +70,26 @@ def test_a_report_for_people_has_none_unless_asked(
     entries: str, environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
     made, known = environment("deepspeed==0.13.1"), matrix(entries, releases=RELEASES)
-    report = audit(made, known, Options(conditional=False))
+    report = audit(made, known, Options(in_full=False))
 
     assert not any(each.advised_by for each in report.suggestions)
+
+
+def test_of_very_many_notes_the_worst_and_the_certain_are_looked_at(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    setting = 'deepspeed-config: {fp16.enabled: "true"}, '
+    notes = [
+        f"- {{id: deepspeed/n{number:02}, title: N{number}, severity: info, "
+        f'packages: ["deepspeed>=1.{number}"], {setting if number < 40 else ""}'
+        f"fixes: [{{packages: [deepspeed==1.{number - 1}]}}]}}"
+        for number in range(1, 61)
+    ]
+    listed = ", ".join(f"'1.{number}'" for number in range(61))
+    known = matrix("\n".join(notes), releases=f"deepspeed: [{listed}]")
+
+    found = audit(environment("deepspeed==1.60"), known).suggestions
+
+    advised = [identifier for each in found for identifier in each.advised_by]
+    assert advised[:21] == [f"deepspeed/n{number}" for number in range(40, 61)]
+    assert 21 < len(advised) < 60
