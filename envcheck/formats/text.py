@@ -78,7 +78,7 @@ def rows(
         yield from wrapped("Project  ", report.project, width, head_style="label")
     for text in _ran(report.ran, in_full=verbose):
         yield from wrapped("Ran      ", text, width, head_style="label")
-    unheard = next((each for each in report.findings if each.id == UNKNOWN_RELEASE), None)
+    unheard = _unheard(report)
     if unheard is not None:
         yield from wrapped("Unknown  ", unheard.title, width, head_style="unknown")
     notes = [] if verbose else [each for each in report.findings if each.severity == "info"]
@@ -102,6 +102,11 @@ def rows(
     yield from _suggestions(report, width)
     yield ()
     yield _verdict(report)
+
+
+def _unheard(report: Report) -> Finding | None:
+    """Return the finding about releases that the matrix doesn't know, which has lines of its own."""
+    return next((each for each in report.findings if each.id == UNKNOWN_RELEASE), None)
 
 
 def _checked(report: Report) -> str:
@@ -265,7 +270,7 @@ def _verdict(report: Report) -> Row:
     if silent:
         counts[0] += f" ({silent} silent)"
     text = ", ".join(counts) or "nothing known to fail"
-    unheard = next((each for each in report.findings if each.id == UNKNOWN_RELEASE), None)
+    unheard = _unheard(report)
     if unheard is not None:
         count = len(unheard.packages)
         text += ", but " if report.verdict == "unknown" else "; "

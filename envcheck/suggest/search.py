@@ -114,11 +114,12 @@ class Search:
         if start is None:
             return self.root, 1
         queue = [(0.0, 0, start)]
-        pushed = visited = 0
+        pushed = 0
+        last = self.visited + _MOST_NODES
         seen: set[object] = set()
         best, value = start, (len(start.hits) + 1, 0, 0.0)
         patience = goal.patience
-        while queue and patience and visited < _MOST_NODES:
+        while queue and patience and self.visited < last:
             node = heapq.heappop(queue)[2]
             if node.unseen:
                 hits = (*node.hits, *self.audit(node.environment, node.unseen))
@@ -128,7 +129,6 @@ class Search:
                     pushed += 1
                     heapq.heappush(queue, (rank, pushed, node))
                     continue
-            visited += 1
             self.visited += 1
             must = [hit for hit in node.hits if goal.level(hit, node.picks) == MUST]
             should = [hit for hit in node.hits if goal.level(hit, node.picks) == SHOULD]
