@@ -40,15 +40,16 @@ def found(
         # The version of a working copy may not mean the release.
         if package.version is not None and package.origin in {"index", "file"}
     }
-    heads: dict[int, Mapping[str, Any]] = {}
+    heads: dict[tuple[str, str], Mapping[str, Any]] = {}
     runs = []
     for name, version in installed.items():
-        for layer, others, (head, place) in matrix.cells(name, version):
-            if all(installed.get(other) == wanted for other, wanted in others):
-                if head[0] not in heads:
-                    heads[head[0]] = layer.read(head)
-                run = _run(environment, installed, heads[head[0]], layer.read(place), unheard)
-                runs.append(run)
+        for layer, cell in matrix.cells(name, version):
+            if all(installed.get(other) == wanted for other, wanted in cell.others):
+                trial = (layer.name, cell.trial)
+                if trial not in heads:
+                    heads[trial] = layer.head(cell.trial)
+                said = layer.read(cell.place)
+                runs.append(_run(environment, installed, heads[trial], said, unheard))
     return tuple(sorted(runs, key=_order))
 
 

@@ -12,7 +12,8 @@ import worlds
 import yaml
 
 from envcheck.matrix import Matrix
-from envcheck.matrix.index import Index, build
+from envcheck.matrix.compile import build
+from envcheck.matrix.index import Index
 from envcheck.matrix.load import load
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from builders import write
 
 from envcheck.matrix import Matrix
-from envcheck.matrix.index import Index, build
+from envcheck.matrix.compile import build
+from envcheck.matrix.index import Index
 from envcheck.matrix.load import Content, Place, cell_id
 
 if TYPE_CHECKING:

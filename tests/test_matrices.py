@@ -17,7 +17,8 @@ from envcheck.checks.conditions import judge
 from envcheck.experts import blocks
 from envcheck.known_good import CORE
 from envcheck.matrix import Matrix, store, validate, witness
-from envcheck.matrix.index import FACTS, Index, build
+from envcheck.matrix.compile import build
+from envcheck.matrix.index import FACTS, Index
 from envcheck.matrix.load import load
 from envcheck.model import Options, Package
 

@@ -17,7 +17,7 @@ import pytest
 from builders import distribution, interpreter, site_of
 from commands import EXAMPLE, ROOT, environ
 
-from envcheck.matrix import store
+from envcheck.matrix import store, validate
 from envcheck.matrix.index import Index
 
 LARGEST = 1_500_000
@@ -57,11 +57,34 @@ def test_the_wheel_carries_the_matrix_its_index_and_the_examples(wheel: Path) ->
         names = set(archive.namelist())
         data = archive.read("envcheck/matrices/index.json")
 
-    shipped = {str(path.relative_to(ROOT)) for path in (ROOT / "matrices").rglob("*.yaml")}
-    assert {f"envcheck/{name}" for name in shipped} <= names
+    written = {
+        f"envcheck/{path.relative_to(ROOT)}"
+        for folder in ("known-bad", "known-good")
+        for path in (ROOT / "matrices" / folder).glob("*.yaml")
+    }
+    assert {name for name in names if name.endswith(".yaml") and "/matrices/" in name} == written
     assert {"envcheck/py.typed", "envcheck/examples/moe-llava/freeze.txt"} <= names
     assert data == store.compile_directory(str(ROOT / "matrices"))
     assert wheel.stat().st_size <= LARGEST
+
+
+def test_what_an_installed_matrix_has_in_its_index_alone_is_validated_with_the_rest(
+    wheel: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "envcheck", "matrix", "validate"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environ(PYTHONPATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / "cache")),
+    )
+    here = validate.validate([])[0]
+
+    assert done.stdout.split(": ", 1)[1] == here.split(": ", 1)[1]
 
 
 def test_the_wheel_says_what_it_is_and_what_it_needs(wheel: Path) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from envcheck import versions
 from envcheck.matrix import Matrix
-from envcheck.matrix.index import Index, build
+from envcheck.matrix.compile import build
+from envcheck.matrix.index import Index
 from envcheck.matrix.load import Content, Place
 from envcheck.model import Environment, Package
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-    from envcheck.matrix.index import Index, Place, Release, Rule
+    from envcheck.matrix.index import Cell, Index, Place, Release, Rule
 
 
 def clashes(
@@ -72,7 +72,7 @@ class Matrix:
         )
         self._rules: dict[NormalizedName, list[tuple[Index, Rule]]] = {}
         self._pins: dict[NormalizedName, list[tuple[str, list[tuple[int, int]]]]] = {}
-        self._cells: dict[NormalizedName, list[tuple[Index, Mapping[str, Any]]]] = {}
+        self._cells: dict[NormalizedName, list[tuple[Index, Mapping[str, Place]]]] = {}
         self._lists: dict[NormalizedName, list[str]] = {}
         self._releases: dict[NormalizedName, list[Release]] = {}
         self._requires: dict[tuple[NormalizedName, Version], tuple[str, ...] | None] = {}
@@ -102,11 +102,11 @@ class Matrix:
         rules = self._rules[name] = []
         pins = self._pins[name] = []
         lists = self._lists[name] = []
+        bundles = self._cells[name] = []
         for number, layer in enumerate(self.layers):
             found, sets, cells, known = layer.block(name)
             lists += [known] if known else []
-            if cells:
-                self._cells.setdefault(name, []).append((layer, cells))
+            bundles += [(layer, cells)] if cells else []
             rules += [(layer, rule) for rule in found if rule.id not in self._hidden[number]]
             pins += [
                 (specifier, [(number, at) for at in numbers]) for specifier, numbers in sets.items()
@@ -136,22 +136,17 @@ class Matrix:
             self._load(name)
         return self._lists[name]
 
-    def cells(
-        self, name: NormalizedName, version: str
-    ) -> list[tuple[Index, list[list[str]], list[Place]]]:
+    def cells(self, name: NormalizedName, version: str) -> list[tuple[Index, Cell]]:
         """
-        Return what was run with this version of a package, among the cells that name the package first.
-
-        Returns:
-            Where to read, name and version of every other package that the cell is about, and the
-            places of what is said of all cells of the trial and of this one.
+        Return the cells of trials that name this package first, in this version.
         """
-        if name not in self._rules:
+        if name not in self._cells:
             self._load(name)
         return [
-            (layer, others, places)
-            for layer, cells in self._cells.get(name, ())
-            for others, places in cells.get(version, ())
+            (layer, cell)
+            for layer, bundles in self._cells[name]
+            if version in bundles
+            for cell in layer.cells(bundles[version])
         ]
 
     def trials(self) -> Mapping[str, Mapping[str, Any]]:

@@ -1,11 +1,11 @@
 """
-A matrix compiled into one file from which a check reads only what is installed.
+A matrix compiled into one file (`compile`), from which a check reads only what is installed.
 
 The second line is a JSON header: where each package's block lies, and what is in the matrix at all;
 the first says how long it is.
 A block holds the conditions of the entries about the package, not their texts, so that an entry
 which doesn't hit costs a few bytes; records are read one by one, when they are shown. Cells of trials
-are found through the version of their first package, and cost nothing otherwise. JSON rather
+lie in bundles, one for each version of their first package, and cost nothing otherwise. JSON rather
 than marshal: the wheel serves every Python, and a cache file may be damaged by anyone.
 """
 
@@ -13,26 +13,25 @@ from __future__ import annotations
 
 import io
 import json
+import operator
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from envcheck import versions
 from envcheck.errors import MatrixError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-    from envcheck.matrix.load import Content
-
-FORMAT = 7
+FORMAT = 8
 """Raised whenever the layout changes: an index of another format is never read."""
 
-_FIRST = 16
+FIRST = 16
 "Bytes of the first line."
 
-_DERIVED: Final = ("outcome", "broken", "line")
+DERIVED: Final = ("outcome", "broken", "line")
 """What an index says of a cell beside what its file says."""
 
 Place = tuple[int, int]
@@ -56,6 +55,19 @@ class Rule(NamedTuple):
     place: Place
 
 
+class Cell(NamedTuple):
+    """
+    Where a cell of a trial lies, and for which versions it speaks.
+    """
+
+    others: tuple[tuple[str, str], ...]
+    "(name, version) of its packages but the first."
+    trial: str
+    number: int
+    "Which of the trial's cells it is."
+    place: Place
+
+
 class Release(NamedTuple):
     """
     One published version of a package; what it requires is read apart, by `Index.requires`.
@@ -66,161 +78,6 @@ class Release(NamedTuple):
     python: str
     "Specifier for Python; empty: none declared."
     yanked: bool
-
-
-def build(content: Content) -> bytes:
-    """
-    Compile a matrix whose content is free of problems; the order of files and entries is no matter.
-    """
-    writer = _Writer()
-    blocks: dict[str, dict[str, Any]] = {}
-
-    def block(name: str) -> dict[str, Any]:
-        return blocks.setdefault(name, {"rules": [], "pins": {}, "cells": {}, "known": ""})
-
-    ids: dict[str, Place] = {}
-    for identifier, entry in sorted(content.entries.items()):
-        place = ids[identifier] = writer.add(entry)
-        pins = [versions.requirement(text)[:2] for text in entry["packages"]]
-        facts = {key: entry[key] for key in FACTS if key in entry}
-        block(pins[0][0])["rules"].append(
-            [identifier, entry["severity"], _doubtful(entry), pins, facts, *place]
-        )
-        for name, _ in pins[1:]:
-            block(name)
-    sets: list[Place] = []
-    projects = {}
-    for project, data in sorted(content.projects.items()):
-        about = {key: value for key, value in data.items() if key != "sets"}
-        numbers = []
-        for record in data["sets"]:
-            number = len(sets)
-            numbers.append(number)
-            sets.append(writer.add({**record, "project": project}))
-            ids[record["id"]] = sets[number]
-            if "withdrawn" in record:
-                continue  # can be explained and listed, but never matches
-            for text in record["packages"]:
-                pin = versions.requirement(text)
-                block(pin.name)["pins"].setdefault(pin.specifier, []).append(number)
-        projects[project] = [*writer.add(about), numbers]
-    trials = {}
-    for trial, data in sorted(content.trials.items()):
-        head = writer.add({key: value for key, value in data.items() if key != "cells"})
-        cells = [writer.add({**cell, **_broken(data, cell)}) for cell in data["cells"]]
-        trials[trial] = [*head, len(cells), *writer.add(cells)]
-        for cell, at in zip(data["cells"], cells, strict=True):
-            pins = _pinned(cell)
-            if pins:
-                (package, version), *others = pins
-                block(package)["cells"].setdefault(version, []).append([others, [head, at]])
-    for of, listed in content.releases.items():
-        if listed:
-            block(of)["known"] = f" {' '.join(each['version'] for each in listed)} "
-    places: dict[str, list[int]] = {}
-    for tracked in sorted({*blocks, *content.releases}):
-        rows = content.releases.get(tracked)
-        places[tracked] = [
-            *(writer.add(blocks[tracked]) if tracked in blocks else (0, 0)),
-            *(writer.add(_pack(rows, writer)) if rows else (0, 0)),
-        ]
-    header = {
-        "format": FORMAT,
-        "date": _newest_date(content),
-        "entries": len(content.entries),
-        "overrides": sorted(id_ for id_, entry in content.entries.items() if entry.get("override")),
-        "packages": places,
-        "sets": sets,
-        "projects": projects,
-        "distributions": {
-            distribution: name
-            for name, project in sorted(content.projects.items())
-            for distribution in project.get("distributions", [])
-        },
-        "trials": trials,
-        "ids": writer.add("\n".join(ids)),
-        "places": writer.add(list(ids.values())),
-        "lines": writer.add({id_: "{}:{}".format(*content.places[id_]) for id_ in ids}),
-    }
-    body = writer.data.getvalue()
-    header["length"] = len(body)
-    first = json.dumps(header, separators=(",", ":")).encode() + b"\n"
-    return b"%*d\n" % (_FIRST - 1, len(first)) + first + body
-
-
-def _broken(head: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a check tells of a cell and would have to work out."""
-    from envcheck.trials import sheet
-
-    record = sheet.record(head, cell)
-    stage = record.broken
-    found = {"outcome": record.outcome}
-    return found if stage is None else {**found, "broken": stage.stage, "line": stage.line}
-
-
-def _pinned(cell: Mapping[str, Any]) -> list[tuple[NormalizedName, str]]:
-    """Return the versions that a cell is about, without local labels; empty: something isn't pinned."""
-    found = []
-    for text in cell["packages"]:
-        pin = versions.requirement(text)
-        parsed = versions.version(pin.specifier.removeprefix("=="))
-        if parsed is None:
-            return []
-        found.append((pin.name, str(versions.public(parsed))))
-    return sorted(found)
-
-
-def _doubtful(entry: Mapping[str, Any]) -> str:
-    """
-    Return a warning at most where many people fulfil the conditions, else what is only worth knowing.
-
-    A warning says that some people with these facts are hit. Where a good part of them fulfil what
-    isn't known (a ZeRO stage that half of them use), that is still true without it.
-    """
-    if not entry.get("likely"):
-        return "info"
-    return "info" if entry["severity"] == "info" else "warning"
-
-
-class _Writer:
-    def __init__(self) -> None:
-        self.data = io.BytesIO()
-
-    def add(self, value: object) -> Place:
-        start = self.data.tell()
-        self.data.write(json.dumps(value, separators=(",", ":"), sort_keys=True).encode())
-        return start, self.data.tell() - start
-
-
-def _pack(releases: Iterable[Mapping[str, Any]], writer: _Writer) -> list[list[Any]]:
-    """
-    Return rows of (version, date, Python, place of the requirements or 0, yanked).
-
-    Each distinct list of requirements is stored once: neighbouring releases mostly share theirs.
-    """
-    places: dict[tuple[str, ...], Place] = {}
-    rows = []
-    for release in releases:
-        place: Place | int = 0
-        if "requires" in release and "requires-unknown" not in release:
-            requires = tuple(release["requires"])
-            if requires not in places:
-                places[requires] = writer.add(requires)
-            place = places[requires]
-        row = [release["version"], release.get("date", ""), release.get("python", ""), place]
-        rows.append([*row, 1] if "yanked" in release else row)
-    return rows
-
-
-def _newest_date(content: Content) -> str:
-    dates = [entry["checked"] for entry in content.entries.values()]
-    for project in content.projects.values():
-        dates += [item.get("date", "") for record in project["sets"] for item in record["evidence"]]
-    for releases in content.releases.values():
-        dates += [release.get("date", "") for release in releases]
-    for trial in content.trials.values():
-        dates += [cell.get("date", "") for cell in (trial, *trial["cells"])]
-    return max(dates, default="")
 
 
 class Held(io.FileIO):
@@ -250,7 +107,7 @@ class Index:
         """
         self._data = data
         self.name = name
-        length = int(data.read(_FIRST))
+        length = int(data.read(FIRST))
         self._start = data.tell() + length
         header = json.loads(data.read(length))
         if not isinstance(header, dict) or header.get("format") != FORMAT:
@@ -265,7 +122,7 @@ class Index:
         self.projects: Mapping[str, list[Any]] = header["projects"]
         self.distributions: Mapping[str, str] = header["distributions"]
         self.trials: Mapping[str, list[int]] = header["trials"]
-        "By name: place of what its cells have in common, their number, place of their places."
+        "By name: place of what its cells have in common, their number, place of the places of bundles."
         self._ids: Place = header["ids"]
         self._places: Place = header["places"]
         self._lines: Place = header["lines"]
@@ -288,14 +145,14 @@ class Index:
 
     def block(
         self, name: NormalizedName
-    ) -> tuple[list[Rule], Mapping[str, list[int]], Mapping[str, list[list[Any]]], str]:
+    ) -> tuple[list[Rule], Mapping[str, list[int]], Mapping[str, Place], str]:
         """
         Return what is known of a package.
 
         Returns:
-            Its rules; the sets that pin it (specifier -> numbers of sets); where the cells of trials are
-            that name it first (version -> [[others], [head, cell]]); its known releases, with a space
-            before and after each.
+            Its rules; the sets that pin it (specifier -> numbers of sets); where the bundles of cells are
+            that name it first, by version (for `cells`); its known releases, with a space before and
+            after each.
         """
         place = self.packages.get(name)
         if not place or not place[1]:
@@ -330,6 +187,21 @@ class Index:
             if (version := versions.version(text)) is not None
         ]
 
+    def listed(self, name: NormalizedName) -> list[dict[str, Any]]:
+        """
+        Return a package's releases as its file lists them, but for extras and the reasons of yanking.
+        """
+        return [
+            {
+                "version": version,
+                **({"date": date} if date else {}),
+                **({"python": python} if python else {}),
+                **({"requires": self.read(place)} if place else {}),
+                **({"yanked": ""} if yanked else {}),
+            }
+            for version, date, python, place, *yanked in self._releases(name)
+        ]
+
     def requires(self, name: NormalizedName, version: Version) -> tuple[str, ...] | None:
         """
         Return what one release declares, without its extras; `None`: not known.
@@ -341,16 +213,39 @@ class Index:
             row = next((row for row in rows if versions.version(row[0]) == version), None)
         return tuple(self.read(row[3])) if row is not None and row[3] else None
 
+    def cells(self, bundle: Place) -> list[Cell]:
+        """
+        Return the cells of a bundle.
+        """
+        return [
+            Cell(tuple((name, version) for name, version in others), trial, number, (start, length))
+            for others, trial, number, start, length in self.read(bundle)
+        ]
+
+    def head(self, trial: str) -> dict[str, Any]:
+        """
+        Return what the cells of a trial have in common.
+        """
+        start, length, *_ = self.trials[trial]
+        head: dict[str, Any] = self.read((start, length))
+        return head
+
     def trial(self, name: str) -> dict[str, Any]:
         """
         Return a trial with its cells.
         """
-        start, length, _, *cells = self.trials[name]
-        found = [self.read(place) for place in self.read((cells[0], cells[1]))]
+        _, _, _, *bundles = self.trials[name]
+        listed = [
+            (cell.number, self.read(cell.place))
+            for bundle in self.read((bundles[0], bundles[1]))
+            for cell in self.cells(bundle)
+            if cell.trial == name
+        ]
+        found = [cell for _, cell in sorted(listed, key=operator.itemgetter(0))]
         for cell in found:
-            for key in _DERIVED:
+            for key in DERIVED:
                 cell.pop(key, None)
-        return {**self.read((start, length)), "cells": found}
+        return {**self.head(name), "cells": found}
 
     def ids(self) -> list[str]:
         """
@@ -369,5 +264,8 @@ class Index:
         """
         Return where every entry and set was written: `known-bad/torch.yaml:12`.
         """
-        lines: Mapping[str, str] = self.read(self._lines)
-        return lines
+        files, places = self.read(self._lines)
+        return {
+            identifier: f"{files[file]}:{line}"
+            for identifier, (file, line) in zip(self.ids(), places, strict=True)
+        }

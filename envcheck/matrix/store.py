@@ -1,7 +1,8 @@
 """
 Where matrices lie: the built-in one, a user's directories, and the cache of their indexes.
 
-A wheel carries its index. A checkout's or a user's YAML is compiled on first use into the user's
+A wheel carries its index, and of the YAML what people wrote: releases and trials, which commands
+write, are in the index alone. A checkout's or a user's YAML is compiled on first use into the user's
 cache; the cached index counts only if it was made from these very files by this very code.
 """
 
@@ -61,11 +62,25 @@ def open_matrix(directories: Sequence[str] = ()) -> Matrix:
 
 
 def _built_in() -> Index:
-    path = directory()
+    return shipped() or _compiled(directory(), BUILT_IN)  # a checkout: the YAML decides
+
+
+def shipped() -> Index | None:
+    """
+    Return the index that came with an installed envcheck; `None`: this is a checkout.
+
+    Raises:
+        MatrixError: The index is damaged.
+    """
+    path = os.path.join(directory(), INDEX_NAME)
     try:
-        return Index(Held(os.path.join(path, INDEX_NAME)), BUILT_IN)
+        return Index(Held(path), BUILT_IN)
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, KeyError, TypeError):
-        return _compiled(path, BUILT_IN)  # a checkout, or a damaged installation: the YAML decides
+        raise MatrixError(
+            (f"{clean(path)}: the index is damaged; install envcheck again",)
+        ) from None
 
 
 def _compiled(path: str, name: str) -> Index:
@@ -114,7 +129,7 @@ def compile_directory(path: str) -> bytes:
 
 
 def _build(content: Content, problems: Sequence[Problem]) -> bytes:
-    from envcheck.matrix.index import build
+    from envcheck.matrix.compile import build
 
     if problems:
         raise MatrixError(tuple(str(problem) for problem in sorted(problems)))

@@ -14,9 +14,10 @@ from envcheck import versions
 from envcheck.checks import known_bad
 from envcheck.clean import clean
 from envcheck.matrix import Matrix, clashes, witness
-from envcheck.matrix.index import Index, build
+from envcheck.matrix.compile import build
+from envcheck.matrix.index import Index
 from envcheck.matrix.load import Content, Place, cell_id, load
-from envcheck.matrix.store import directory, open_matrix
+from envcheck.matrix.store import INDEX_NAME, directory, open_matrix, shipped
 from envcheck.matrix.strict_yaml import quoted
 from envcheck.matrix.texts import Problem
 from envcheck.trials import sheet
@@ -93,6 +94,8 @@ def examine(path: str) -> tuple[Content, list[Problem]]:
         MatrixError: It isn't there, or holds no matrix.
     """
     content, problems = load(path)
+    if _is_built_in(path):
+        _add_generated(content, shipped())
     if not problems:
         below = None if _is_built_in(path) else open_matrix()
         problems = sorted(
@@ -104,6 +107,20 @@ def examine(path: str) -> tuple[Content, list[Problem]]:
 
 def _is_built_in(path: str) -> bool:
     return os.path.isdir(directory()) and os.path.samefile(path, directory())
+
+
+def _add_generated(content: Content, index: Index | None) -> None:
+    """Add what a wheel has in its index alone."""
+    if index is None:
+        return
+    for package in index.packages:
+        releases = index.listed(package)
+        if releases:
+            content.releases.setdefault(package, releases)
+    for name in index.trials:
+        trial = content.trials.setdefault(name, index.trial(name))
+        for number in range(len(trial["cells"])):
+            content.places.setdefault(cell_id(name, number), Place(INDEX_NAME, 1))
 
 
 def judge(content: Content, below: Matrix | None = None) -> Iterator[tuple[Place, str]]:

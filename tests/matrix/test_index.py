@@ -11,7 +11,8 @@ from packaging.version import Version
 
 from envcheck import versions
 from envcheck.errors import MatrixError
-from envcheck.matrix.index import FORMAT, Index, build
+from envcheck.matrix.compile import build
+from envcheck.matrix.index import FORMAT, Index
 from envcheck.matrix.load import Content
 
 if TYPE_CHECKING:
@@ -112,13 +113,13 @@ def test_cells_are_found_by_the_version_of_their_first_package() -> None:
     )
     found = index(content(entry(), trials=(made,)))
 
-    _, _, cells, _ = found.block(TORCH)
-    ((others, (head, place)),) = cells["2.0.1"]
-    assert others == []
-    assert found.read(head)["title"] == "How it went"
-    assert found.read(place)["broken"] == "import"
-    _, _, cells, _ = found.block(versions.normalize("numpy"))
-    assert [others for others, _ in cells["1.26.4"]] == [[["torch", "2.0.1"]]]
+    _, _, bundles, _ = found.block(TORCH)
+    (one,) = found.cells(bundles["2.0.1"])
+    assert (one.others, one.trial, one.number) == ((), "numpy-torch", 1)
+    assert found.head(one.trial)["title"] == "How it went"
+    assert found.read(one.place)["broken"] == "import"
+    _, _, bundles, _ = found.block(versions.normalize("numpy"))
+    assert [each.others for each in found.cells(bundles["1.26.4"])] == [(("torch", "2.0.1"),)]
     assert found.trial("numpy-torch") == made
 
 

@@ -73,10 +73,6 @@ def test_a_wheel_is_read_from_its_index_alone(package: Path, cache: Path) -> Non
     assert not cache.exists()
 
 
-def _missing(data: bytes) -> bytes | None:  # noqa: ARG001
-    return None
-
-
 def _empty(data: bytes) -> bytes:  # noqa: ARG001
     return b""
 
@@ -108,18 +104,23 @@ def _not_text(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     "damage",
     [
-        *(_missing, _empty, _cut_off, _cut_off_early, _of_another_format, _without_a_key),
-        *(_of_another_type, _not_text),
+        *(_empty, _cut_off, _cut_off_early, _of_another_format),
+        *(_without_a_key, _of_another_type, _not_text),
     ],
 )
-def test_without_a_sound_index_the_yaml_decides(
-    package: Path, damage: Callable[[bytes], bytes | None]
-) -> None:
-    data = damage(store.compile_directory(str(package)))
-    if data is not None:
-        write(package / store.INDEX_NAME, data)
+def test_a_damaged_index_is_an_error(package: Path, damage: Callable[[bytes], bytes]) -> None:
+    write(package / store.INDEX_NAME, damage(store.compile_directory(str(package))))
 
+    with pytest.raises(
+        MatrixError, match=r"index\.json: the index is damaged; install envcheck again"
+    ):
+        store.open_matrix()
+
+
+def test_without_an_index_the_yaml_decides(package: Path) -> None:
+    assert store.shipped() is None
     assert rules(store.open_matrix()) == ["torch/breaks"]
+    assert package.exists()
 
 
 @pytest.mark.usefixtures("package")
