@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
-    from envcheck.checks import Check, Hit
+    from envcheck.checks import Hit
+    from envcheck.checks.protocol import Check
     from envcheck.known_good import Candidate
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, KnownGood, Ran, Suggestion

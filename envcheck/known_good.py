@@ -7,10 +7,11 @@ farther for it. A set from which a publisher has turned away (`withdrawn`) is ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from envcheck import versions
 from envcheck.model import Difference, KnownGood
+from envcheck.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

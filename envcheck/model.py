@@ -11,7 +11,9 @@ reading an environment; build them with keywords, copy them with `_replace`, nev
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
+
+from envcheck.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,9 @@ The options of `envcheck check`, declared once: the quick parser and the typer c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
+
+from envcheck.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,9 +18,11 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from operator import eq, ge, gt, le, lt, ne
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from packaging.version import InvalidVersion, Version
+
+from envcheck.values import NamedTuple
 
 if TYPE_CHECKING:
     from packaging.utils import NormalizedName

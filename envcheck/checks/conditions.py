@@ -4,9 +4,10 @@ Conditions on facts, with three outcomes: true, false, and unknown where the fac
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from envcheck import versions
+from envcheck.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

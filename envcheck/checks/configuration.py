@@ -6,12 +6,13 @@ What the matrix says of a setting in its own words isn't said again here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from envcheck import versions
 from envcheck.checks import Hit
 from envcheck.checks.known_bad import judged
 from envcheck.model import SEVERITIES, Finding
+from envcheck.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-    from envcheck.checks import Recheck
+    from envcheck.checks.protocol import Recheck
     from envcheck.deepspeed.consumers import Reader
     from envcheck.deepspeed.flaws import Flaw
     from envcheck.matrix import Matrix

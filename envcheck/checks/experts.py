@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
-    from envcheck.checks import Recheck
+    from envcheck.checks.protocol import Recheck
     from envcheck.deepspeed.flaws import Flaw
     from envcheck.experts.blocks import Block
     from envcheck.matrix import Matrix

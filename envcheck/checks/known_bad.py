@@ -4,19 +4,20 @@ Combinations of versions and settings that the matrix knows to fail.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from envcheck import versions
 from envcheck.checks import Hit
 from envcheck.checks.conditions import Part, judge
 from envcheck.model import Finding
+from envcheck.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from packaging.utils import NormalizedName
 
-    from envcheck.checks import Recheck
+    from envcheck.checks.protocol import Recheck
     from envcheck.matrix import Matrix
     from envcheck.matrix.index import Index, Rule
     from envcheck.model import Environment

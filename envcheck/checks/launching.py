@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
-    from envcheck.checks import Recheck
+    from envcheck.checks.protocol import Recheck
     from envcheck.launch.judge import Releases
     from envcheck.launch.notes import Note
     from envcheck.matrix import Matrix

@@ -8,12 +8,13 @@ release of that version declares.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from envcheck import versions
 from envcheck.checks import Hit
 from envcheck.known_good import CORE
 from envcheck.model import Finding
+from envcheck.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-    from envcheck.checks import Recheck
+    from envcheck.checks.protocol import Recheck
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Package
     from envcheck.versions import Requirement

@@ -6,11 +6,12 @@ No entry is about them, and nobody has said that they work, so that nothing foun
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from envcheck import versions
 from envcheck.checks import Hit
 from envcheck.model import UNKNOWN_RELEASE, Finding
+from envcheck.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-    from envcheck.checks import Recheck
+    from envcheck.checks.protocol import Recheck
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Package
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 import io
 import json
 import operator
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from envcheck import versions
 from envcheck.errors import MatrixError
+from envcheck.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
