@@ -82,7 +82,7 @@ OURS = {
         ".sources.python",
         ".sources.search_path",
     ),
-    *(".sources.site_packages", ".versions"),
+    *(".sources.site_packages", ".values", ".versions"),
 }
 
 
