@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -237,35 +236,8 @@ def _write(report: Report, options: CheckOptions, to: TextIO) -> None:
 
         to.write(json.render(report))
         return
-    from envcheck.formats import text
+    from envcheck.formats import stream, text
 
-    on_terminal = to.isatty()
-    width = text.WIDTH
-    if on_terminal:
-        width = max(40, min(os.get_terminal_size(to.fileno()).columns, 120))
+    width = stream.columns(to)
     rows = text.rows(report, width=width, quiet=options.quiet, verbose=options.verbose)
-    if coloured(options.color, on_terminal):
-        from envcheck.formats import terminal
-
-        terminal.write(rows, to)
-    else:
-        to.write(text.plain(rows))
-
-
-def coloured(wish: str, on_terminal: bool) -> bool:
-    """
-    Decide about colour: the option, then NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM, the stream.
-
-    Source:
-        no-color.org and CPython's own order; an empty variable counts as unset.
-    """
-    if wish != "auto":
-        return wish == "always"
-    environ = os.environ
-    if environ.get("NO_COLOR"):
-        return False
-    if environ.get("FORCE_COLOR") or environ.get("CLICOLOR_FORCE", "0") not in {"", "0"}:
-        return True
-    if environ.get("CLICOLOR") == "0" or environ.get("TERM") == "dumb":
-        return False
-    return on_terminal
+    stream.write(rows, to, options.color)

@@ -60,6 +60,7 @@ OURS = {
         ".errors",
         ".files",
         ".formats",
+        ".formats.stream",
         ".formats.text",
         ".known_good",
         ".main",

@@ -19,49 +19,6 @@ if TYPE_CHECKING:
     from envcheck.model import Report
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-SWITCHES = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "TERM")
-
-
-@pytest.mark.parametrize(
-    ("wish", "variables", "on_terminal", "expected"),
-    [
-        pytest.param("auto", {}, True, True, id="a terminal"),
-        pytest.param("auto", {}, False, False, id="a pipe"),
-        pytest.param("always", {"NO_COLOR": "1"}, False, True, id="the option beats all"),
-        pytest.param(
-            "never", {"FORCE_COLOR": "1"}, True, False, id="the option beats all, the other way"
-        ),
-        pytest.param(
-            "auto",
-            {"NO_COLOR": "1", "FORCE_COLOR": "1"},
-            True,
-            False,
-            id="NO_COLOR beats FORCE_COLOR",
-        ),
-        pytest.param("auto", {"NO_COLOR": ""}, True, True, id="an empty NO_COLOR is none"),
-        pytest.param(
-            "auto", {"FORCE_COLOR": "1", "TERM": "dumb"}, False, True, id="FORCE_COLOR beats TERM"
-        ),
-        pytest.param("auto", {"FORCE_COLOR": ""}, False, False, id="an empty FORCE_COLOR is none"),
-        pytest.param("auto", {"CLICOLOR_FORCE": "1"}, False, True, id="CLICOLOR_FORCE"),
-        pytest.param("auto", {"CLICOLOR_FORCE": "0"}, False, False, id="CLICOLOR_FORCE=0"),
-        pytest.param("auto", {"CLICOLOR": "0"}, True, False, id="CLICOLOR=0"),
-        pytest.param("auto", {"TERM": "dumb"}, True, False, id="a dumb terminal"),
-    ],
-)
-def test_colour_is_decided_in_the_usual_order(
-    wish: str,
-    variables: dict[str, str],
-    on_terminal: bool,
-    expected: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name in SWITCHES:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-
-    assert run.coloured(wish, on_terminal) is expected
 
 
 @pytest.mark.parametrize(

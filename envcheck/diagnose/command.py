@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from envcheck.diagnose.answer import Answer, answer
 from envcheck.diagnose.log import Log
 from envcheck.errors import SourceError, UsageError
 from envcheck.files import STDIN
+from envcheck.formats import stream
 from envcheck.matrix.store import open_matrix
 
 if TYPE_CHECKING:
@@ -139,21 +139,6 @@ class _Diagnosis:
         if self._options.format == "json":
             to.write(as_json.to_json(result, indent=None if one_line else 1))
         else:
-            self._text(result)
+            rows = report.rows(result, width=stream.columns(to))
+            stream.write(rows, to, self._options.color)
         to.flush()
-
-    def _text(self, result: Answer) -> None:
-        from envcheck.formats import text
-
-        to = sys.stdout
-        on_terminal = to.isatty()
-        width = text.WIDTH
-        if on_terminal:
-            width = max(40, min(os.get_terminal_size(to.fileno()).columns, 120))
-        rows = report.rows(result, width=width)
-        if run.coloured(self._options.color, on_terminal):
-            from envcheck.formats import terminal
-
-            terminal.write(rows, to)
-        else:
-            to.write(text.plain(rows))

@@ -4,12 +4,11 @@ What there is to say of a hostfile, as text and as JSON (schema `envcheck-hostfi
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from envcheck import run
 from envcheck.clean import visible
+from envcheck.formats import stream
 from envcheck.formats import text as text_
 
 if TYPE_CHECKING:
@@ -60,15 +59,7 @@ def write(result: Result, options: CheckOptions) -> None:
 
         to.write(json.dumps(to_dict(result), indent=1) + "\n")
         return
-    width = text_.WIDTH
-    if to.isatty():
-        width = max(40, min(os.get_terminal_size(to.fileno()).columns, 120))
-    if run.coloured(options.color, to.isatty()):
-        from envcheck.formats import terminal
-
-        terminal.write(rows(result, width), to)
-    else:
-        to.write(text_.plain(rows(result, width)))
+    stream.write(rows(result, stream.columns(to)), to, options.color)
 
 
 def rows(result: Result, width: int = text_.WIDTH) -> Iterator[Row]:

@@ -9,10 +9,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from envcheck import run as run_
 from envcheck.clean import clean
 from envcheck.errors import SourceError, UsageError
-from envcheck.formats import text
+from envcheck.formats import stream, text
 from envcheck.matrix.store import open_matrix
 from envcheck.trials import asked as asked_
 from envcheck.trials import place, workshop
@@ -44,6 +43,7 @@ def run(options: TryOptions) -> int:
         raise SourceError("envcheck try needs Linux or macOS: it has to end whatever it starts")
     _refuse_nonsense(options)
     matrix = open_matrix(options.matrix)
+    width = text.WIDTH if options.output is not None else stream.columns(sys.stdout)
     asked = asked_.read(options.words, matrix)
     folder = options.dir or place.default_folder()
     try:
@@ -55,7 +55,7 @@ def run(options: TryOptions) -> int:
             seconds=options.timeout,
             stage_seconds=options.stage_timeout,
         ) as shop:
-            records, rows = Session(options, asked, matrix, shop, _width(options)).run()
+            records, rows = Session(options, asked, matrix, shop, width).run()
     except OSError as error:
         if error.errno in FULL:
             raise disk_full(folder) from None
@@ -93,12 +93,6 @@ def _exit_code(records: Sequence[Record]) -> int:
     return 0 if "ok" in outcomes else 3
 
 
-def _width(options: TryOptions) -> int:
-    if options.output is None and sys.stdout.isatty():
-        return max(40, min(os.get_terminal_size(sys.stdout.fileno()).columns, 120))
-    return text.WIDTH
-
-
 def _write(records: Sequence[Record], rows: Iterable[Row], options: TryOptions) -> None:
     """Write the report, or a line of JSON for each record."""
     if options.output is None:
@@ -118,9 +112,5 @@ def _write_to(
 ) -> None:
     if options.format == "json":
         to.writelines(json.dumps(record.to_dict(), ensure_ascii=False) + "\n" for record in records)
-    elif run_.coloured(options.color, to.isatty()):
-        from envcheck.formats import terminal
-
-        terminal.write(rows, to)
     else:
-        to.write(text.plain(rows))
+        stream.write(rows, to, options.color)
