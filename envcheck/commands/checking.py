@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def check(**values: Any) -> Action:
     """
-    Check an environment: the active one, unless an option names another (this is the default command).
+    Check an environment (the default command). It is the active one, unless an option names another.
     """
     from envcheck import run
 
@@ -38,7 +38,7 @@ def check(**values: Any) -> Action:
 
 def diagnose(*, file: str | None, follow: bool, **values: Any) -> Action:
     """
-    From a training log, a traceback or a trainer_state.json back to the entries that explain it.
+    Say what a log or a traceback proves, and what explains it. A trainer_state.json will do too.
 
     Exit codes: 0 nothing wrong; 1 something found; 3 nothing in it is known.
     """
@@ -51,7 +51,7 @@ def config(
     *, file: str, fix: bool, offload: bool, gpu_memory: float | None, **values: Any
 ) -> Action:
     """
-    Check one DeepSpeed configuration against the environment, before DeepSpeed reads it.
+    Check one DeepSpeed configuration, before DeepSpeed reads it.
 
     Exit codes are those of check; with --fix, what is said of the new file counts.
     """
@@ -75,7 +75,7 @@ def hostfile(
     **values: Any,
 ) -> Action:
     """
-    Check one hostfile, with the filters of the run, as the installed DeepSpeed reads it.
+    Check one hostfile as the installed DeepSpeed reads it. Give the filters of the run, too.
 
     Exit codes: 0 no error; 1 DeepSpeed would stop, or the run would silently use one machine.
     """

@@ -70,7 +70,7 @@ def schema(
     ] = None,
 ) -> Action:
     """
-    Write JSON Schemas by which an editor completes and checks the files of a matrix.
+    Write JSON Schemas of the files of a matrix. An editor completes and checks by them.
     """
     from envcheck.matrix import command
 
@@ -82,7 +82,7 @@ def refresh(
     into: IntoOption = None,
 ) -> Action:
     """
-    Ask the package index what the releases of packages declare, and write releases/*.yaml.
+    Ask the package index what releases of packages declare. It is written to releases/*.yaml.
     """
     from envcheck.matrix import command
 
@@ -113,7 +113,7 @@ def propose(
     ] = "",
 ) -> Action:
     """
-    Say what explains each break of a trial, and write its cells, and entries for what nothing explains.
+    Say what explains each break of a trial. Its cells are written, and entries for what nothing explains.
 
     A person reviews the entries: a run shows that versions break, and where, but not why.
     """
@@ -126,7 +126,7 @@ def propose(
 
 def record(*, project: str, into: str, note: str, url: str, force: bool, **values: Any) -> Action:
     """
-    Make this environment, which trained well, a known-good set of a project in a matrix of yours.
+    Make an environment that trained well a known-good set. It is written to a matrix of yours.
 
     Exit codes: 0 recorded; 1 it is known to fail; 2, 3 as everywhere.
     """
@@ -149,7 +149,7 @@ def _record() -> Iterable[inspect.Parameter]:
 
 def new(*, into: str | None, **values: Any) -> Action:
     """
-    Make an entry from a thread: asks for what isn't given, and appends it to known-bad/*.yaml.
+    Make an entry from a thread. It asks for what isn't given, and appends the entry to known-bad/*.yaml.
 
     Nothing is asked if all that is needed is given: --package, --title, --why, --evidence, and
     --boundary where a package has versions.

@@ -46,7 +46,7 @@ def listing(
     matrix: MatrixOption = None,
 ) -> Action:
     """
-    List what the matrix holds, a line each; of trials, which versions ran with which.
+    List what the matrix holds, a line each. Of trials it shows which versions ran with which.
     """
     from envcheck import lookup
 

@@ -120,7 +120,7 @@ _DEFAULTS: Final = {"timeout": 1800, "stage_timeout": 300, "installer": "auto", 
 
 def try_(**values: Any) -> Action:
     """
-    Run sets of versions for real: installed, imported, and a small training on the CPU.
+    Run sets of versions for real, and record what happened.
 
     A set is resolved and installed into an environment of its own, its metadata are checked, its packages
     imported, and a tiny model that needs no download is trained with them, stage by stage. A stage is ok,
