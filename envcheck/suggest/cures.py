@@ -8,12 +8,16 @@ recommends was seen to help, so it is told as well where it is something else:
 - for what hits only some people, if nothing is certainly wrong, under the condition that one has just
   this trouble. Whoever has it wants its cure, and the smallest one; to others it is of no use.
 
+Where an entry knows two versions that cure, an older and a newer one as a rule, both are told: which of
+them a person can take depends on what else they need, and that the entry can't know.
+
 The report for people shows these only when asked for more (`-v`); a machine's has them always.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from itertools import groupby
+from typing import TYPE_CHECKING, Final, cast
 
 from envcheck.checks.known_bad import Cause
 from envcheck.model import SEVERITIES
@@ -21,16 +25,19 @@ from envcheck.suggest.goal import Goal
 from envcheck.suggest.limits import pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from envcheck.checks import Hit
     from envcheck.model import Change, Suggestion
     from envcheck.suggest.advisor import Advisor
+    from envcheck.suggest.limits import Limit
     from envcheck.suggest.search import Search
 
 _BOLD: Final = Goal(frozenset(), frozenset(), errors=True, bold=True)
 _MOST_NODES: Final = 32
 """How many nodes are looked at for all of them together: a large environment has many notes."""
+_MOST_WAYS: Final = 2
+"""How many ways out of the same trouble are told."""
 
 
 def cures(advisor: Advisor, made: Iterable[Suggestion]) -> list[Suggestion]:
@@ -43,25 +50,48 @@ def cures(advisor: Advisor, made: Iterable[Suggestion]) -> list[Suggestion]:
     search = advisor.searching("down up")
     others = {each.changes for each in made}
     found: dict[tuple[Change, ...], Suggestion] = {}
-    for hit in sorted(advisor.hits, key=_weight):
+    for hit, limits in _ways(advisor):
         if search.visited >= _MOST_NODES:
             break
-        if not isinstance(hit.subject, Cause) or (hit.severity == "error") is not errors:
+        suggestion = _smallest(advisor, search, hit, limits)
+        if suggestion is None or suggestion.changes in others:
             continue
-        if not hit.certain and _refused(hit.subject):
-            continue
-        record = hit.subject.record()
-        for suggestion in _recommended(advisor, search, hit, record):
-            if suggestion.changes in others:
-                continue
-            known = found.get(suggestion.changes, suggestion)
-            advised_by = {*known.advised_by, hit.id}
-            found[suggestion.changes] = known._replace(advised_by=tuple(sorted(advised_by)))
-            if not errors:
-                titles = dict.fromkeys([*filter(None, [known.condition]), record["title"]])
-                condition = "; or: ".join(titles)
-                found[suggestion.changes] = found[suggestion.changes]._replace(condition=condition)
+        known = found.get(suggestion.changes, suggestion)
+        advised_by = {*known.advised_by, hit.id}
+        known = known._replace(advised_by=tuple(sorted(advised_by)))
+        if not errors:
+            title = cast("Cause", hit.subject).record()["title"]
+            titles = dict.fromkeys([*filter(None, [known.condition]), title])
+            known = known._replace(condition="; or: ".join(titles))
+        found[suggestion.changes] = known
     return [*found.values()]
+
+
+def _ways(advisor: Advisor) -> Iterator[tuple[Hit, list[Limit]]]:
+    """
+    Yield what entries recommend: for what is worse first, then for what is certain.
+
+    Nobody's second way goes before another's first, where both are as bad: there are only so many nodes.
+    """
+    told: dict[str, list[list[Limit]]] = {}
+    hits = sorted(filter(_counts(advisor), advisor.hits), key=_weight)
+    for _, equals in groupby(hits, key=lambda hit: hit.severity):
+        of_these = [*equals]
+        for number in range(_MOST_WAYS):
+            for hit in of_these:
+                if hit.id not in told:
+                    told[hit.id] = _versions(cast("Cause", hit.subject))
+                yield from ((hit, limits) for limits in told[hit.id][number : number + 1])
+
+
+def _counts(advisor: Advisor) -> Callable[[Hit], bool]:
+    """Return what tells whether a hit is one of an entry, and an error if there are any."""
+    errors = advisor.goal.errors
+    return lambda hit: (
+        isinstance(hit.subject, Cause)
+        and (hit.severity == "error") is errors
+        and (hit.certain or not _refused(hit.subject))
+    )
 
 
 def _weight(hit: Hit) -> tuple[int, bool]:
@@ -75,22 +105,24 @@ def _refused(cause: Cause) -> bool:
     return any("present" in wanted for wanted in conditions.values())
 
 
-def _recommended(
-    advisor: Advisor, search: Search, hit: Hit, record: Mapping[str, Any]
-) -> Iterator[Suggestion]:
+def _versions(cause: Cause) -> list[list[Limit]]:
     """
-    Yield what an entry recommends first, if that is versions.
+    Return what an entry recommends, if versions are what it recommends first.
 
     Where it would rather have a setting or a script changed, who has the trouble is better off with
     that (`envcheck explain` tells it) than with a release of another year.
     """
-    for fix in record.get("fixes", ())[:1]:
-        limits = pinned(fix.get("packages", ()))
-        if not limits:
-            continue
-        node, must = search.run(_BOLD, limits)
-        if must or not node.picks or any(left.id == hit.id for left in node.hits):
-            continue
-        if advisor.outside(node.environment) == "error":
-            continue
-        yield advisor.worded(node)
+    fixes = cause.record().get("fixes", ())
+    if not (fixes and "packages" in fixes[0]):
+        return []
+    return [pinned(fix["packages"]) for fix in fixes if "packages" in fix]
+
+
+def _smallest(advisor: Advisor, search: Search, hit: Hit, limits: list[Limit]) -> Suggestion | None:
+    """Return the smallest change within limits that removes a hit; `None`: there is none."""
+    node, must = search.run(_BOLD, limits)
+    if must or not node.picks or any(left.id == hit.id for left in node.hits):
+        return None
+    if advisor.outside(node.environment) == "error":
+        return None
+    return advisor.worded(node)

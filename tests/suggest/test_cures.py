@@ -50,7 +50,31 @@ def test_who_has_just_this_trouble_is_told_what_entries_recommend(
         (str(each.changes[0].after), each.condition, each.advised_by) for each in report.suggestions
     ] == [
         ("0.12.3", "It hangs; or: Steps are slow", ("deepspeed/hangs", "deepspeed/slow")),
+        ("0.14.5", "Steps are slow", ("deepspeed/slow",)),
     ]
+
+
+def test_nobody_is_told_a_third_way(environment: MakeEnvironment, matrix: MakeMatrix) -> None:
+    ways = ", ".join(
+        f'{{packages: ["deepspeed=={each}"]}}' for each in ("0.12.3", "0.9.5", "0.14.5")
+    )
+    known = matrix(
+        "- {id: deepspeed/notes, severity: info, packages: [deepspeed==0.13.1], "
+        f"fixes: [{ways.replace(', ', ', {advice: Wait.}, ', 1)}]}}",
+        releases=RELEASES,
+    )
+    found = audit(environment("deepspeed==0.13.1"), known).suggestions
+
+    assert [str(each.changes[0].after) for each in found] == ["0.12.3", "0.9.5"]
+
+
+def test_where_a_setting_is_recommended_first_no_release_is(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    setting = "{deepspeed-config: {zero_optimization.stage: 2}}"
+    known = matrix(CONDITIONAL.replace("fixes: [", f"fixes: [{setting}, "), releases=RELEASES)
+
+    assert audit(environment("deepspeed==0.13.1"), known).suggestions == ()
 
 
 def test_for_an_error_it_is_told_though_it_brings_in_a_warning_which_is_named(
