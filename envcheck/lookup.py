@@ -54,10 +54,12 @@ def _entry(record: Mapping[str, Any]) -> Iterator[Row]:
     for key in ("deepspeed-config", "model"):
         for path, values in record.get(key, {}).items():
             yield from _field(key.removeprefix("deepspeed-"), f"{path}: {' or '.join(values)}")
-    for key in ("python", "platform", "cuda", "gpu"):
+    for key in ("python", "platform", "cuda", "rocm", "gpu"):
         if key in record:
             value = record[key]
             yield from _field(key, " or ".join(value) if isinstance(value, list) else value)
+    if "absent" in record:
+        yield from _field("absent", " and ".join(record["absent"]))
     for symptom in record.get("symptoms", ()):
         yield from _field("symptom", symptom.get("error") or f"loss: {symptom['loss']}")
     yield from _field("why", record["why"])

@@ -101,6 +101,8 @@ class Environment(NamedTuple):
     "linux | darwin | win32; `None`: not known."
     cuda: str | None = None
     "The CUDA version torch was built for (`11.8`); empty: built without; `None`: not known."
+    rocm: str | None = None
+    "The ROCm version torch was built for (`6.2.4`); empty: built without; `None`: not known."
     gpu: str | None = None
     "Compute capability (`8.0`)."
     executable: str | None = None

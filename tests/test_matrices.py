@@ -201,7 +201,8 @@ def _conditions(entry: Mapping[str, Any]) -> set[str]:
     return {
         "no",
         *(pin.name for pin in pins if pin.specifier),
-        *(key for key in ("python", "platform", "cuda", "gpu") if key in entry),
+        *(key for key in ("python", "platform", "cuda", "rocm", "gpu") if key in entry),
+        *entry.get("absent", ()),
         *entry.get("model", {}),
         *entry.get("deepspeed-config", {}),
     }
@@ -220,7 +221,9 @@ def _differing(entry: Mapping[str, Any]) -> Iterator[tuple[str, Environment]]:
         for other in _outside(pin.specifier, known):
             packages = {**hit.packages, pin.name: Package(pin.name, other)}
             yield f"{pin.name} {other}", hit._replace(packages=packages)
-    for key in ("python", "cuda", "gpu"):
+    for name in entry.get("absent", ()):
+        yield f"{name} there", hit._replace(untracked={name: "1.0"})
+    for key in ("python", "cuda", "rocm", "gpu"):
         if key in entry:
             others = [
                 each

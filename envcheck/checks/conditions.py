@@ -12,6 +12,8 @@ from envcheck.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from packaging.utils import NormalizedName
+
     from envcheck.model import Environment
 
 _ABSENT: Final = object()
@@ -232,6 +234,13 @@ def _cuda(condition: str, environment: Environment) -> Iterator[Part]:
         yield _version(condition, environment.cuda, "CUDA")
 
 
+def _rocm(condition: str, environment: Environment) -> Iterator[Part]:
+    if environment.rocm == "":
+        yield Part(False, "torch is built without ROCm")
+    else:
+        yield _version(condition, environment.rocm, "ROCm")
+
+
 def _gpu(condition: str, environment: Environment) -> Iterator[Part]:
     if environment.cuda == "":
         yield Part(False, "torch is built without CUDA")
@@ -254,11 +263,24 @@ def _platform(condition: Sequence[str], environment: Environment) -> Iterator[Pa
         yield Part(platform in condition, f"the platform is {platform}")
 
 
+def _absent(condition: Sequence[NormalizedName], environment: Environment) -> Iterator[Part]:
+    """Judge packages that must not be there: a list that may not be complete proves nothing missing."""
+    for name in condition:
+        if name in environment.packages or name in environment.untracked:
+            yield Part(False, f"{name} is installed")
+        elif environment.complete:
+            yield Part(True, f"{name} is not installed")
+        else:
+            yield Part(None, f"whether {name} is installed: it matters if it is not")
+
+
 _FACTS: Final[Mapping[str, Callable[[Any, Environment], Iterator[Part]]]] = {
     "deepspeed-config": _deepspeed_config,
     "model": _model,
     "python": _python,
     "platform": _platform,
     "cuda": _cuda,
+    "rocm": _rocm,
     "gpu": _gpu,
+    "absent": _absent,
 }

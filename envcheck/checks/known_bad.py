@@ -63,7 +63,7 @@ def watch(matrix: Matrix) -> Recheck:
             if name not in read:
                 read.add(name)
                 for layer, rule in matrix.rules(name):
-                    for pinned in dict.fromkeys(pin[0] for pin in rule.packages):
+                    for pinned in dict.fromkeys(_named_in(rule)):
                         naming.setdefault(pinned, []).append((layer, rule))
         seen = set()
         for name in about:
@@ -100,7 +100,12 @@ def judged(layer: Index, rule: Rule, environment: Environment) -> Hit | None:
     unknown += outcome.unknown
     severity = rule.doubtful if unknown else rule.severity
     cause = Cause(layer, rule, outcome.because, tuple(unknown))
-    return Hit(rule.id, severity, not unknown, tuple(pin[0] for pin in rule.packages), cause)
+    return Hit(rule.id, severity, not unknown, _named_in(rule), cause)
+
+
+def _named_in(rule: Rule) -> tuple[NormalizedName, ...]:
+    """Return the packages that take part in an entry: also those that must not be there."""
+    return (*(pin[0] for pin in rule.packages), *rule.facts.get("absent", ()))
 
 
 def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # noqa: ARG001
@@ -145,8 +150,8 @@ def _named(cause: Cause, environment: Environment) -> tuple[str, ...]:
 
 
 def _installed(environment: Environment, name: NormalizedName) -> str | None:
-    version = environment.packages[name].version
-    return str(version) if version else None
+    package = environment.packages.get(name)
+    return str(package.version) if package and package.version else None
 
 
 def _one_line(text: str) -> str:

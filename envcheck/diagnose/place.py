@@ -10,6 +10,7 @@ from envcheck import run, versions
 from envcheck.diagnose import records
 from envcheck.errors import SourceError
 from envcheck.model import Environment, Package
+from envcheck.sources import cuda as built_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +71,7 @@ def corrected(
         cuda = found[_TORCH].local or ""
         if cuda.startswith("cu") and cuda[2:].isdigit() and len(cuda) > 4:
             changes = changes._replace(cuda=f"{cuda[2:-1]}.{cuda[-1]}")
+        changes = changes._replace(rocm=built_for.rocm(packages[_TORCH]))
     if said.python is not None and not _same_python(known.python, said.python):
         if known.python is not None:
             remarks.append(

@@ -40,6 +40,7 @@ def to_dict(report: Report) -> dict[str, Any]:
             "python": environment.python,
             "platform": environment.platform,
             "cuda": environment.cuda,
+            "rocm": environment.rocm,
             "packages": dict(sorted(packages.items())),
             "not-from-index": {
                 name: {"origin": package.origin, "reference": package.reference}

@@ -121,6 +121,8 @@ def _checked(report: Report) -> str:
     ]
     if environment.cuda:
         facts.append(f"torch for CUDA {environment.cuda}")
+    if environment.rocm:
+        facts.append(f"torch for ROCm {environment.rocm}")
     count = known + len(environment.untracked)
     facts.append(f"{count} package{'s' if count != 1 else ''}, {known} of them known")
     return ", ".join(facts)

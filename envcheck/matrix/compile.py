@@ -38,7 +38,7 @@ def build(content: Content) -> bytes:
         block(pins[0][0])["rules"].append(
             [identifier, entry["severity"], _doubtful(entry), pins, facts, *place]
         )
-        for name, _ in pins[1:]:
+        for name in (*(pin[0] for pin in pins[1:]), *entry.get("absent", ())):
             block(name)
     sets: list[Place] = []
     projects = {}
@@ -142,10 +142,18 @@ def _pinned(cell: Mapping[str, Any]) -> list[tuple[NormalizedName, str]]:
 
 def _doubtful(entry: Mapping[str, Any]) -> str:
     """
-    Return a warning at most where many people fulfil the conditions, else what is only worth knowing.
+    Return a warning at most if the entry is likely to matter, else what is only worth knowing.
 
-    A warning says that some people with these facts are hit. Where a good part of them fulfil what
-    isn't known (a ZeRO stage that half of them use), that is still true without it.
+    A warning says that some people with these facts are hit. That is still true without the facts
+    that aren't known, so the entry says `likely: true`, where
+
+    - a good part of the people with these versions fulfil them (a ZeRO stage that half of them use), or
+    - the defect lived in at most three releases, and one next to them cures: to leave those costs less
+      than to find out, if the unknown facts are a usual way to train (offload, a scheduler, experts,
+      a Python that these releases admit) rather than a key that hardly anybody sets.
+
+    What is neither stays a note: a GPU that most don't have, a platform on which few train, a
+    configuration key that DeepSpeed names at the first run anyway.
     """
     if not entry.get("likely"):
         return "info"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Answers = Mapping[str, Sequence[str]]
 
-_FACTS: Final = ("python", "platform", "cuda", "gpu")
+_FACTS: Final = ("python", "platform", "cuda", "rocm", "gpu", "absent")
 _MODEL: Final = ("moe", "model-type", "expert-type", "experts", "dtype", "ep-size", "top-k")
 _CONDITION: Final = re.compile(
     r"\s*(?P<key>[\w.-]+)(?:\s*[:=](?!=)\s*|\s+|(?=[<>=!~]))(?P<value>\S.*)", re.DOTALL
@@ -168,6 +168,9 @@ def _conditions(
             )
         if key in target:
             raise AnswerError(f"{quoted(key)} is given twice; join its values: {key} 1 or 2")
+        if key == "absent":
+            target[key] = re.split(r"\s+and\s+", value)
+            continue
         values = [Value(each) for each in re.split(r"\s+or\s+", value)]
         specifier = key in _FACTS and key != "platform"
         target[key] = value if specifier else values if len(values) > 1 else values[0]

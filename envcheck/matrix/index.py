@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-FORMAT = 8
+FORMAT = 9
 """Raised whenever the layout changes: an index of another format is never read."""
 
 FIRST = 16
@@ -36,7 +36,7 @@ DERIVED: Final = ("outcome", "broken", "line")
 """What an index says of a cell beside what its file says."""
 
 Place = tuple[int, int]
-FACTS = ("deepspeed-config", "model", "python", "platform", "cuda", "gpu")
+FACTS = ("deepspeed-config", "model", "python", "platform", "cuda", "rocm", "gpu", "absent")
 """The conditions of an entry beside its packages."""
 
 

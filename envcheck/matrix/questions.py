@@ -56,8 +56,9 @@ QUESTIONS: Final = (
     Question(
         "only-when",
         "Only when",
-        "A further condition: python >=3.12, platform linux, cuda <12.8, gpu >=12.0, moe any, model-type "
-        "mixtral, dtype bfloat16, or of DeepSpeed's configuration: zero_optimization.stage 1 or 2.",
+        "A further condition: python >=3.12, platform linux, cuda <12.8, rocm >=6, gpu >=12.0, absent "
+        "tf-keras, moe any, model-type mixtral, dtype bfloat16, or of DeepSpeed's configuration: "
+        "zero_optimization.stage 1 or 2.",
         "'KEY VALUE'",
         NOTHING,
         several=True,

@@ -76,7 +76,7 @@ ENTRY: Final = record(
     {
         "silent": FLAG,
         "noticed": FLAG,
-        "likely": FLAG,
+        "likely": FLAG,  # a warning where a fact isn't known: `index._doubtful` says for which entries
         "deepspeed-config": mapping_of(_PATH, CONDITION),
         "model": record(
             {},
@@ -93,7 +93,9 @@ ENTRY: Final = record(
         "python": SPECIFIER,
         "platform": one_or_list(word("linux", "darwin", "win32")),
         "cuda": SPECIFIER,
+        "rocm": SPECIFIER,
         "gpu": SPECIFIER,
+        "absent": list_of(_NAME),
         "symptoms": list_of(record({}, {"error": text(400), "loss": word(*LOSSES)}, only_one=True)),
         "verify": text(300),
         "fixes": list_of(

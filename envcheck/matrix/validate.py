@@ -201,9 +201,12 @@ class _Entry:
             yield from _at(f"fixes {number}", self.fix_problems(fix))
 
     def condition_problems(self) -> Iterator[Found]:
-        for key in ("python", "cuda", "gpu"):
+        for key in ("python", "cuda", "rocm", "gpu"):
             if key in self.entry and witness.value(key, self.entry[key]) is None:
                 yield key, f"{key} {self.entry[key]!r} can never hold"
+        for name in self.entry.get("absent", ()):
+            if any(pin.name == name for pin in self.pins):
+                yield "absent", f"{name} can't be missing: it is in packages"
         if "deepspeed-config" in self.entry and self.config is None:
             yield (
                 "deepspeed-config",
@@ -237,8 +240,13 @@ class _Entry:
             for bad in self.pins
             for good in wanted
         )
-        if not any(cured):
+        installs = any(good.name in self.entry.get("absent", ()) for good in wanted)
+        if not (installs or any(cured)):
             yield f"the fix {shown} does not cure: all of it can still be within the entry's own ranges"
+            return
+        condemned = witness.condemned(wanted, self.pins, self.matrix)
+        if condemned:
+            yield f"the fix {shown} is no cure: {condemned} is known to break all of it"
 
     def overlap(self, bad: Requirement, good: Requirement) -> bool:
         """Tell whether a version that a fix admits is still bad, as far as known and named ones show."""

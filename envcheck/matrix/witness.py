@@ -13,6 +13,7 @@ from itertools import islice, product
 from typing import TYPE_CHECKING, Any, Final
 
 from envcheck import versions
+from envcheck.checks import known_bad
 from envcheck.checks.conditions import judge
 from envcheck.experts.blocks import types
 from envcheck.matrix.index import FACTS
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from envcheck.matrix import Matrix
+    from envcheck.versions import Requirement
 
 _NOTHING: Final = Environment(origin="", kind="list", packages={})
 _MOST_TRIED: Final = 1000
+_MOST_COMBINED: Final = 20_000
+"""So many combinations of versions are looked at until one counts as free."""
 
 
 def named(specifier: str) -> list[Version]:
@@ -74,13 +78,14 @@ def admitted(name: NormalizedName, specifier: str, matrix: Matrix) -> list[Versi
 _USUAL: Final = {
     "python": ("3.11", "3.10", "3.12", "3.13"),
     "cuda": ("12.4", "11.8"),
+    "rocm": ("6.2", "6.0"),
     "gpu": ("8.0", "9.0"),
 }
 
 
 def value(key: str, specifier: str) -> str | None:
     """
-    Return what a specifier of Python, CUDA or a GPU admits, a usual one if it can be; `None`: nothing.
+    Return what a specifier of Python, CUDA, ROCm or a GPU admits, a usual one if it can be; `None`: nothing.
     """
     usual = [each for text in _USUAL[key] if (each := versions.version(text)) is not None]
     usual += sorted(around(specifier), key=lambda each: each.is_prerelease)
@@ -100,6 +105,8 @@ def environment(entry: Mapping[str, Any], matrix: Matrix) -> Environment | None:
             return None
         packages[pin.name] = Package(pin.name, found[-1])
     facts: dict[str, Any] = {key: value(key, entry[key]) for key in _USUAL if key in entry}
+    if "absent" in entry:
+        facts["complete"] = True
     if "platform" in entry:
         facts["platform"] = entry["platform"][0]
     if "model" in entry:
@@ -194,6 +201,34 @@ def _fulfilling(wanted: str) -> Any:
     if not isinstance(operand, (int, float)):
         return "anything else"
     return operand + {">": 1, "<": -1, "!=": 1}.get(operator[0], 0)
+
+
+def condemned(
+    wanted: Sequence[Requirement], others: Sequence[Requirement], matrix: Matrix
+) -> str | None:
+    """
+    Return an entry that breaks whatever a fix admits; `None`: something of it is free, or may be.
+
+    Args:
+        wanted: What the fix wants.
+        others: Beside what: the packages of the entry that has the fix.
+    """
+    fixed = {pin.name for pin in wanted}
+    pins = [*(pin for pin in others if pin.name not in fixed), *wanted]
+    # Newest versions go first, since one that is free is most likely to be among them.
+    admits = [admitted(pin.name, pin.specifier, matrix)[::-1] for pin in pins]
+    found = None
+    for number, chosen in enumerate(product(*admits)):
+        if number == _MOST_COMBINED:
+            return None
+        packages = {
+            pin.name: Package(pin.name, version) for pin, version in zip(pins, chosen, strict=True)
+        }
+        hits = known_bad.hits(_NOTHING._replace(packages=packages), matrix)
+        found = next((hit.id for hit in hits if hit.certain and hit.severity == "error"), None)
+        if found is None:
+            return None
+    return found
 
 
 def stands_for(

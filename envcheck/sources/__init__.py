@@ -109,6 +109,7 @@ def _environment(
         python=where.python,
         platform=location.platform(where),
         cuda=cuda.of_installed(found.packages.get(_TORCH)),
+        rocm=cuda.rocm(found.packages.get(_TORCH)),
         executable=where.executable,
         installer=_installer(where, found),
         complete=found.complete,

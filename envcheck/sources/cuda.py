@@ -1,10 +1,11 @@
 """
-The CUDA version that torch was built for.
+The CUDA or ROCm version that torch was built for.
 """
 
 from __future__ import annotations
 
 import os
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from envcheck.files import head
@@ -31,6 +32,23 @@ def of_label(torch: Package | None) -> str | None:
     if label.startswith("cu") and digits.isdigit() and len(digits) > 1:
         return f"{digits[:-1]}.{digits[-1]}"
     return "" if label.startswith(_OTHER) else None
+
+
+def rocm(torch: Package | None) -> str | None:
+    """
+    Tell the ROCm version from the local label of torch's version.
+
+    Returns:
+        `6.2.4` for `2.7.1+rocm6.2.4`, empty for another build, `None` where nothing is said. The package
+        index has no ROCm builds, so a version without a label is none.
+    """
+    if torch is None or torch.version is None:
+        return None
+    label = torch.version.local or ""
+    if label.startswith("rocm"):
+        number = "".join(takewhile(lambda each: each.isdigit() or each == ".", label[4:]))
+        return number.rstrip(".") or None
+    return None if label and not label.startswith(("cu", *_OTHER)) else ""
 
 
 def of_installed(torch: Package | None) -> str | None:

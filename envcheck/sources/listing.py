@@ -93,12 +93,14 @@ class Listing:
             detail = f"{self.skipped} more lines can't be used"
             self.oddities.append(Oddity("unreadable", self.origin, detail))
         packages = {name: self.packages[name] for name in sorted(self.packages)}
+        torch = packages.get(cast("NormalizedName", "torch"))
         return Environment(
             origin=self.origin,
             kind=kind,
             packages=packages,
             untracked=self.untracked,
             python=python,
-            cuda=cuda.of_label(packages.get(cast("NormalizedName", "torch"))),
+            cuda=cuda.of_label(torch),
+            rocm=cuda.rocm(torch),
             oddities=tuple(self.oddities),
         )

@@ -44,13 +44,15 @@ def environment(record: Record, matrix: Matrix) -> Environment:
         name = versions.normalize(text)
         if name in matrix.tracked:
             packages[name] = Package(name, versions.version(version))
+    torch = packages.get(versions.normalize("torch"))
     return Environment(
         origin="",
         kind="freeze",
         packages=packages,
         python=record.python,
         platform=record.platform.partition("-")[0],
-        cuda=cuda.of_label(packages.get(versions.normalize("torch"))),
+        cuda=cuda.of_label(torch),
+        rocm=cuda.rocm(torch),
         deepspeed_config=_configuration(record.broken.stage) if record.broken else None,
         world_size=2 if record.broken and record.broken.stage.endswith("-two") else None,
     )

@@ -141,6 +141,21 @@ def test_what_is_not_there_is_absent_and_nothing_else(config: dict[str, Any]) ->
         pytest.param({"cuda": "<12.8"}, {"cuda": "12.8"}, False, id="another cuda"),
         pytest.param({"cuda": "<12.8"}, {"cuda": ""}, False, id="built without cuda"),
         pytest.param({"cuda": "<12.8"}, {}, None, id="unknown cuda"),
+        pytest.param({"rocm": ">=6"}, {"rocm": "6.2.4"}, True, id="rocm"),
+        pytest.param({"rocm": "<6"}, {"rocm": "6.2.4"}, False, id="another rocm"),
+        pytest.param({"rocm": ">=6"}, {"rocm": ""}, False, id="built without rocm"),
+        pytest.param({"rocm": ">=6"}, {}, None, id="unknown rocm"),
+        pytest.param({"absent": ["tf-keras"]}, {"complete": True}, True, id="not installed"),
+        pytest.param({"absent": ["tf-keras"]}, {}, None, id="not listed, in a list"),
+        pytest.param(
+            {"absent": ["tf-keras"]}, {"untracked": {"tf-keras": "2.16.0"}}, False, id="listed"
+        ),
+        pytest.param(
+            {"absent": ["tf-keras", "keras"]},
+            {"complete": True, "untracked": {"keras": "3.0"}},
+            False,
+            id="one of those that must be missing is there",
+        ),
         pytest.param({"gpu": ">=12.0"}, {"gpu": "12.0"}, True, id="gpu"),
         pytest.param({"gpu": ">=12.0"}, {"gpu": "8.6"}, False, id="another gpu"),
         pytest.param({"gpu": ">=12.0"}, {"cuda": ""}, False, id="no gpu without cuda"),
@@ -214,9 +229,11 @@ def test_what_holds_is_said_with_the_value_that_was_found() -> None:
         "cuda": "<12",
         "gpu": "<9",
         "platform": ["linux"],
+        "absent": ["tf-keras"],
     }
     made = environment(
         python="3.10",
+        complete=True,
         cuda="11.8",
         gpu="8.0",
         platform="linux",
@@ -236,6 +253,7 @@ def test_what_holds_is_said_with_the_value_that_was_found() -> None:
         "CUDA is 11.8",
         "GPU compute capability is 8.0",
         "the platform is linux",
+        "tf-keras is not installed",
     )
 
 
@@ -246,7 +264,9 @@ def test_what_is_unknown_says_what_to_look_at_and_which_option_gives_it() -> Non
         "python": ">=3.12",
         "platform": ["linux", "darwin"],
         "cuda": "<12",
+        "rocm": ">=6",
         "gpu": ">=12.0",
+        "absent": ["tf-keras"],
     }
     assert [part[1:] for part in judge(facts, environment()).unknown] == [
         (
@@ -258,7 +278,9 @@ def test_what_is_unknown_says_what_to_look_at_and_which_option_gives_it() -> Non
         ("Python: it matters if it is >=3.12", "--python-version X.Y"),
         ("the platform: it matters if it is linux or darwin", ""),
         ("CUDA: it matters if it is <12", ""),
+        ("ROCm: it matters if it is >=6", ""),
         ("GPU compute capability: it matters if it is >=12.0", ""),
+        ("whether tf-keras is installed: it matters if it is not", ""),
     ]
 
 

@@ -268,6 +268,21 @@ def test_looking_again_finds_what_the_changed_packages_take_part_in(
     assert ids(again(environment("peft==0.4.0", "trl==0.7.0"), worlds.names("trl"))) == ["trl/d"]
 
 
+def test_a_package_that_must_be_missing_takes_part_and_is_looked_for_again(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    known = matrix("- {id: trl/a, packages: [trl], absent: [tf-keras]}")
+    made = environment("trl==0.7.0", complete=True)
+    (hit,) = known_bad.hits(made, known)
+
+    assert (hit.severity, hit.certain, hit.packages) == ("error", True, ("trl", "tf-keras"))
+    assert known_bad.finding(hit, made, known).packages == {"trl": "0.7.0", "tf-keras": None}
+    again = known_bad.watch(known)
+    assert ids(again(made, worlds.names("tf-keras"))) == ["trl/a"]
+    both = environment("trl==0.7.0", "tf-keras==2.16.0", complete=True)
+    assert ids(again(both, worlds.names("tf-keras"))) == []
+
+
 @given(st.integers(0, 1 << 40), st.sets(st.sampled_from(worlds.NAMES[:4]), min_size=1))
 @settings(max_examples=60)
 def test_looking_again_finds_what_looking_for_the_first_time_does(

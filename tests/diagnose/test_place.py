@@ -99,7 +99,7 @@ def test_what_the_log_says_comes_first_and_is_told(environment: MakeEnvironment)
         "torch": "2.5.1+cu124",
         "transformers": "4.45.2",
     }
-    assert found.cuda == "12.4"
+    assert (found.cuda, found.rocm) == ("12.4", "")
     assert found.python == "3.10.16"
     assert remarks == (
         "The log was written with deepspeed 0.14.0; here is 0.19.3.",

@@ -102,7 +102,13 @@ SOUND = [
         },
         id="a run beside a thread",
     ),
-    pytest.param({"python": ">=3.12", "cuda": "<12.8", "gpu": ">=12"}, id="conditions"),
+    pytest.param(
+        {"python": ">=3.12", "cuda": "<12.8", "rocm": ">=6", "gpu": ">=12", "absent": ["triton"]},
+        id="conditions",
+    ),
+    pytest.param(
+        {"absent": ["triton"], "fixes": [{"packages": ["triton>=3"]}]}, id="an installation cures"
+    ),
 ]
 
 
@@ -154,6 +160,8 @@ WRONG = [
         {"python": ">=3.12,<3.12"}, "python '>=3.12,<3.12' can never hold", id="no Python"
     ),
     pytest.param({"cuda": ">12,<=12"}, "cuda '>12,<=12' can never hold", id="no CUDA"),
+    pytest.param({"rocm": ">6,<=6"}, "rocm '>6,<=6' can never hold", id="no ROCm"),
+    pytest.param({"absent": ["torch"]}, "torch can't be missing: it is in packages", id="both"),
     pytest.param({"gpu": "==8,==9"}, "gpu '==8,==9' can never hold", id="no GPU"),
     pytest.param(
         {"deepspeed_config": {"a": ["absent"], "a.b": ["1"]}},
@@ -279,6 +287,42 @@ def test_a_fix_is_not_tried_where_nothing_could_be_cured() -> None:
     never = entry(deepspeed_config=conditions, fixes=[{"deepspeed-config": {"a.b": "2"}}])
 
     assert messages(never) == ["the conditions on the DeepSpeed configuration can never all hold"]
+
+
+@pytest.mark.parametrize(
+    ("fix", "others", "problems"),
+    [
+        pytest.param(["torch==2.1.0"], ["torch==2.1.0"], 1, id="broken"),
+        pytest.param(["torch>=2.1"], ["torch>=2.1"], 1, id="all of it broken"),
+        pytest.param(["torch>=2.1"], ["torch==2.1.0"], 0, id="some of it free"),
+        pytest.param(
+            ["torch==2.1.0"], ["torch==2.1.0", "numpy"], 1, id="beside what the entry has"
+        ),
+        pytest.param(["torch==2.1.0"], ["torch==2.1.0", "peft"], 0, id="beside something else"),
+        pytest.param(
+            ["torch==2.1.0", "peft"], ["torch==2.1.0", "peft"], 1, id="beside what it brings"
+        ),
+    ],
+)
+def test_a_fix_that_another_entry_condemns_is_none(
+    fix: list[str], others: list[str], problems: int
+) -> None:
+    first = entry(packages=["torch>=2.0,<2.1", "numpy"], fixes=[{"packages": fix}])
+    other = entry("torch/breaks-too", packages=others, fixes=None)
+
+    assert (
+        messages(first, other)
+        == [f"the fix {', '.join(fix)} is no cure: torch/breaks-too is known to break all of it"]
+        * problems
+    )
+
+
+def test_what_another_entry_only_warns_of_may_be_a_fix() -> None:
+    first = entry(packages=["torch>=2.0,<2.1"], fixes=[{"packages": ["torch==2.1.0"]}])
+    warns = entry("torch/warns", severity="warning", packages=["torch==2.1.0"], fixes=None)
+    maybe = entry("torch/maybe", packages=["torch==2.1.0"], python=">=3.12", fixes=None)
+
+    assert messages(first, warns, maybe) == []
 
 
 SETS = [

@@ -149,7 +149,9 @@ CONDITIONS: dict[str, Any] = {
     "python": ">=3.12",
     "platform": ["win32"],
     "cuda": "<12.8",
+    "rocm": ">=6",
     "gpu": ">=12.0",
+    "absent": ["tf-keras"],
 }
 
 
@@ -163,11 +165,13 @@ def test_an_entry_hits_its_own_environment_for_certain() -> None:
         "torch": "2.0.1",
         "numpy": "0",
     }
-    assert (found.python, found.platform, found.cuda, found.gpu) == (
+    assert (found.python, found.platform, found.cuda, found.rocm, found.gpu, found.complete) == (
         "3.12",
         "win32",
         "12.4",
+        "6.2",
         "12.0",
+        True,
     )
     assert found.model == {"moe": "deepspeed", "model-type": "mixtral"}
     assert found.deepspeed_config == {"zero_optimization": {"stage": 1}}

@@ -86,3 +86,26 @@ def test_the_label_goes_before_the_file(tmp_path: Path) -> None:
 
 def test_without_the_file_nothing_is_known(tmp_path: Path) -> None:
     assert cuda.of_installed(torch("2.0.1", tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        pytest.param("2.7.1+rocm6.2.4", "6.2.4", id="a build for ROCm"),
+        pytest.param("2.12.0a0+rocm7.12.0a20260304", "7.12.0", id="of an early ROCm"),
+        pytest.param("2.1.0+cu118", "", id="a build for CUDA"),
+        pytest.param("2.1.0+cpu.cxx11.abi", "", id="a build for the CPU"),
+        pytest.param("2.7.1", "", id="from the package index"),
+        pytest.param("2.7.1+gitabc", None, id="a working copy"),
+        pytest.param("2.7.1+rocm", None, id="a ROCm that isn't named"),
+        pytest.param("no version", None, id="no version"),
+    ],
+)
+def test_the_label_tells_the_rocm_that_torch_was_built_for(
+    version: str, expected: str | None
+) -> None:
+    assert cuda.rocm(torch(version)) == expected
+
+
+def test_without_torch_no_rocm_is_known() -> None:
+    assert cuda.rocm(None) is None

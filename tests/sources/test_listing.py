@@ -33,7 +33,8 @@ def test_packages_are_sorted_and_the_others_are_texts() -> None:
     )
     assert dict(found.untracked) == {"some-thing": "whatever"}
     assert (found.origin, found.kind, found.python) == ("list.txt", "freeze", "3.10")
-    assert (found.cuda, found.platform, found.executable) == ("11.7", None, None)
+    assert (found.cuda, found.rocm) == ("11.7", "")
+    assert (found.platform, found.executable) == (None, None)
     assert not found.complete
     assert not found.oddities
 
