@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from envcheck.launch.notes import Note
     from envcheck.matrix.strict_yaml import Node, Problem
 
-NEWEST: Final = Version("1.14.0")
+NEWEST: Final = Version("1.15.0")
 _CONFIG: Final = "https://github.com/huggingface/accelerate/blob/v1.14.0/src/accelerate/commands/config/config_args.py"
 _PLUGIN: Final = (
     "https://github.com/huggingface/accelerate/blob/v1.14.0/src/accelerate/utils/dataclasses.py"
@@ -99,12 +99,15 @@ def _unknown(config: Mapping[str, Node], rules: Release, file: str) -> Iterator[
             hint = "It belongs below fsdp_config."
         else:
             hint = f"Did you mean {near[0]}?" if near else "Remove it."
+        newer = rules.newer and name not in keys.FIRST
         wrong = note(
             "accelerate/unknown-key",
-            "error",
+            "warning" if newer else "error",
             f"{clip(name)} is no key of an accelerate configuration",
             f"accelerate stops at a key on the outermost level that it doesn't know. {hint}",
             instead=f"{near[0]}:" if near and name not in keys.FIRST else "",
+            certainty="needs-verification" if newer else "certain",
+            verify=rules.doubt if newer else "",
             **_where(rules, file, node, _CONFIG, name),
         )
         yield wrong._replace(by_hand=name not in keys.FIRST)

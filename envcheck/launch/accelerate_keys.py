@@ -1,7 +1,7 @@
 """
 The keys of an accelerate configuration, with the release that has each one first.
 
-Read from `ClusterConfig` and `BaseConfig` of every release from 0.2.0 to 1.14.0.
+Read from `ClusterConfig` and `BaseConfig` of every release from 0.2.0 to 1.15.0.
 """
 
 from __future__ import annotations

@@ -68,9 +68,7 @@ def notes(planned: Planned | None, hosts: Hosts | None, releases: Releases) -> I
 
 
 def _certain(each: Note, release: Release) -> Note:
-    if release.known is not None:
-        return each
-    return _perhaps(each, f"Which DeepSpeed reads it? That is how {release} does.")
+    return _perhaps(each, release.doubt) if release.doubt else each
 
 
 def _perhaps(each: Note, verify: str) -> Note:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 NEWEST: Final = Version("0.19.8")
 """The newest release whose launcher was read; stands in where the version isn't known."""
 
+_TITLES: Final = {"deepspeed": "DeepSpeed"}
+
 SOURCE: Final = "https://github.com/deepspeedai/DeepSpeed/blob/v0.19.5/deepspeed/launcher/runner.py"
 
 
@@ -45,7 +47,9 @@ class Release:
         self, version: Version | None, newest: Version = NEWEST, name: str = "deepspeed"
     ) -> None:
         self.known = version
-        self._version = versions.public(version or newest)
+        self.newer = version is not None and versions.public(version) > newest
+        "It came after everything that was read, so that its rules are only likely to be the newest ones."
+        self._version = newest if version is None or self.newer else versions.public(version)
         self._name = versions.normalize(name)
 
     def since(self, first: str) -> bool:
@@ -60,6 +64,16 @@ class Release:
         Return what a finding of it is about; nothing where the version isn't known.
         """
         return {self._name: str(self.known)} if self.known else {}
+
+    @property
+    def doubt(self) -> str:
+        """
+        Say why its rules aren't known for certain; empty: they are.
+        """
+        name = _TITLES.get(self._name, self._name)
+        if self.known is None:
+            return f"Which {name} reads it? That is how {self} does."
+        return f"What is known of this ends with {name} {self}." if self.newer else ""
 
     def __str__(self) -> str:
         return str(self._version)

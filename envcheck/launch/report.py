@@ -90,6 +90,9 @@ def _read_by(result: Result) -> str:
     if result.release.known is None:
         unknown = "which one is installed isn't known (see --deepspeed-version)"
         return f"as DeepSpeed {result.release} reads it; {unknown}"
+    if result.release.newer:
+        known = f"{result.release.known} is newer than what is known here ({result.origin})"
+        return f"as DeepSpeed {result.release} reads it; {known}"
     return f"as DeepSpeed {result.release.known} reads it ({result.origin})"
 
 

@@ -137,6 +137,7 @@ def test_what_is_said(old: str, new: str, expected: dict[str, str]) -> None:
         pytest.param("1.14.0", "ipex_config: {}\n", {"unknown-key": "error"}, id="gone"),
         pytest.param("1.12.0", "ipex_config: {}\n", {}, id="not gone yet"),
         pytest.param("0.21.0", "debug: false\n", {"unknown-key": "error"}, id="not yet"),
+        pytest.param("1.99.0", "novelty: 1\n", {"unknown-key": "warning"}, id="perhaps by now"),
     ],
 )
 def test_keys_are_those_of_the_release(version: str, new: str, expected: dict[str, str]) -> None:

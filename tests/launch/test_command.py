@@ -62,6 +62,19 @@ def test_an_error_has_its_line_and_the_version_can_be_given(
     assert found["packages"] == {"deepspeed": "0.8.0"}
 
 
+def test_a_release_newer_than_all_that_is_known_is_said_to_be_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = write(tmp_path / "hosts", "w1 slots=2\nw2 slots=2\n")
+
+    app.run(["hostfile", str(file), "--deepspeed-version", "0.99.1"])
+    told = " ".join(capsys.readouterr().out.split())
+    _, data = report(capsys, str(file), "--deepspeed-version", "0.99.1")
+
+    assert "as DeepSpeed 0.19.8 reads it; 0.99.1 is newer than what is known here" in told
+    assert (data["deepspeed"]["version"], data["deepspeed"]["read_as"]) == ("0.99.1", "0.19.8")
+
+
 @pytest.mark.parametrize("name", ["nothing", "folder", "file/below"])
 def test_a_hostfile_that_is_not_there_is_an_error_that_nobody_would_see(
     name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path

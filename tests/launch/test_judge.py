@@ -97,6 +97,28 @@ def test_what_agrees_is_nothing(more: dict[str, Any], argument: str, tmp_path: P
     assert not [each for each in said.values() if each.severity != "info"]
 
 
+@pytest.mark.parametrize(
+    ("version", "severity", "verify"),
+    [
+        pytest.param("0.19.8", "error", "", id="known"),
+        pytest.param(
+            "0.99.1", "warning", "What is known of this ends with DeepSpeed 0.19.8.", id="newer"
+        ),
+    ],
+)
+def test_what_a_newer_launcher_makes_of_a_hostfile_is_not_certain(
+    version: str, severity: str, verify: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "hosts", "w1 slots=8\nw2 slots=x\n")
+    options = CheckOptions(hostfile=str(tmp_path / "hosts"))
+    made = run.with_facts(environment(f"deepspeed=={version}"), options)
+
+    findings = audit.audit(made, open_matrix(())).findings
+    (entry,) = [each for each in findings if each.id == "hostfile/bad-entry"]
+
+    assert (entry.severity, entry.verify) == (severity, verify)
+
+
 def test_what_a_variable_may_change_is_a_warning(tmp_path: Path) -> None:
     settings(tmp_path, gradient_accumulation_steps=1)
 
@@ -150,7 +172,7 @@ def test_a_batch_that_does_not_fit_is_certain_only_where_the_trainer_divides_it(
         pytest.param("CUDA_VISIBLE_DEVICES=4,5 deepspeed --num_gpus 2 t.py", "launch/visible-devices-ignored", id="devices that DeepSpeed ignores"),  # noqa: E501
         pytest.param("deepspeed --num_gpus 2 --include localhost:0 t.py", "filter/with-numbers", id="filter and number"),  # noqa: E501
         pytest.param("deepspeed --num_nodes 2 t.py", "hostfile/no-other-node", id="nodes without a hostfile"),
-        pytest.param("deepspeed --hostfile hosts t.py", "launch/no-hostfile", id="no hostfile"),
+        pytest.param("deepspeed --hostfile no-such-hosts t.py", "launch/no-hostfile", id="no hostfile"),
         pytest.param("torchrun t.py --deepspeed nothing.json", "launch/no-configuration", id="no configuration"),  # noqa: E501
         pytest.param(f"torchrun t.py {TRAIN} --fp16 --bf16", "launch/fp16-and-bf16", id="both precisions"),
     ],
@@ -169,7 +191,7 @@ def test_numbers_that_do_not_fit_are_said(text: str, identifier: str, tmp_path: 
         "CUDA_VISIBLE_DEVICES=0,1 deepspeed --num_gpus 2 t.py",
         "CUDA_VISIBLE_DEVICES=4,5,6,7 torchrun --nproc_per_node 4 t.py",
         "torchrun --nnodes 2 --node_rank $RANK --master_addr $A --nproc_per_node 8 t.py",
-        "echo a slots=8 > hosts; deepspeed --hostfile hosts t.py",
+        "echo a slots=8 > hosts; deepspeed --hostfile no-such-hosts t.py",
         "torchrun --nnodes $N t.py",
     ],
 )
