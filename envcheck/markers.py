@@ -57,7 +57,7 @@ def holds(marker: str, python: str | None, platform: str | None) -> bool | None:
     tokens = _Tokens(marker)
     try:
         outcome = _either(tokens, _facts(python, platform))
-    except ValueError:
+    except (ValueError, RecursionError):  # metadata may say anything
         return None
     return outcome if tokens.at == len(marker) else None
 

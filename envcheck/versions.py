@@ -156,17 +156,6 @@ def satisfies(installed: Version | None, specifier: str) -> bool | None:
     return contains(specifier, installed)
 
 
-def marker_holds(marker: str, python: str | None, platform: str | None) -> bool | None:
-    """
-    Evaluate a PEP 508 marker for an environment; `None`: not enough is known of it.
-    """
-    if not marker:
-        return True
-    from envcheck.markers import holds
-
-    return holds(marker, python, platform)
-
-
 _MOST_DIGITS: Final = 40  # numbers without end are left to `packaging`, and to its limits
 _PlainClause = tuple[Callable[[Any, Any], bool], tuple[int, ...]]
 _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {

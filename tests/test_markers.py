@@ -144,3 +144,11 @@ def test_what_is_decided_without_a_fact_is_so_whatever_the_fact_is(
 @given(st.text("'\"() =<>!~inadort_pyhvesx.3", max_size=30))
 def test_nothing_makes_it_raise(text: str) -> None:
     assert holds(text, "3.10", "linux") in {True, False, None}
+
+
+def test_one_that_is_nested_without_end_is_not_judged() -> None:
+    assert holds("(" * 100_000 + 'os_name == "nt"' + ")" * 100_000, "3.10", "linux") is None
+
+
+def test_an_empty_one_always_holds() -> None:
+    assert holds("", None, None) is True

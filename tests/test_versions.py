@@ -290,9 +290,3 @@ def test_an_unknown_version_satisfies_only_what_all_do(
 def test_what_is_no_version_is_none() -> None:
     assert versions.version("2.0.1+cu118") == Version("2.0.1+cu118")
     assert versions.version("git-abc") is None
-
-
-def test_a_marker_is_judged_for_what_is_known() -> None:
-    assert versions.marker_holds("", None, None) is True
-    assert versions.marker_holds('python_version < "3.8"', "3.10", None) is False
-    assert versions.marker_holds('sys_platform == "win32"', None, None) is None

@@ -109,10 +109,11 @@ def applies(required: Requirement, environment: Environment) -> bool | None:
 
 @cache  # a search asks for the same few markers again and again
 def _applies(marker: str, python: str | None, platform: str | None) -> bool | None:
-    try:
-        return versions.marker_holds(marker, python, platform)
-    except RecursionError:  # metadata may say anything
-        return None
+    if not marker:
+        return True
+    from envcheck import markers  # few requirements have one
+
+    return markers.holds(marker, python, platform)
 
 
 def _only_capped(specifier: str, installed: Version | None) -> bool:

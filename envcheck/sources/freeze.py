@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from envcheck import versions
+from envcheck import markers, versions
 from envcheck.clean import clip, without_secret
 from envcheck.sources.listing import Listing
 
@@ -143,10 +143,7 @@ class _Reader:
             self.listing.odd("unpinned", where, detail, wanted.name)
 
     def _skips(self, marker: str) -> bool:
-        try:
-            return versions.marker_holds(marker, self.python, None) is False
-        except RecursionError:
-            return False
+        return markers.holds(marker, self.python, None) is False
 
     def _place(self, text: str, where: str) -> None:
         """Read a line that isn't a requirement, but a URL or a path."""

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from envcheck import versions
+from envcheck import markers, versions
 from envcheck.apply import applied, command
 from envcheck.audit import CHECKS, audit
 from envcheck.checks import known_bad, requirements
@@ -870,8 +870,7 @@ def _requires(
 ) -> bool:
     """Tell whether a package that isn't among some others requires one of them."""
     return package.name not in others and any(
-        each.name in others
-        and versions.marker_holds(each.marker, made.python, made.platform) is not False
+        each.name in others and markers.holds(each.marker, made.python, made.platform) is not False
         for each in requirements.declared(package, known)
     )
 
