@@ -1,12 +1,13 @@
 """
-`envcheck explain` and `envcheck list`: the matrix, made readable.
+`envcheck explain` and `envcheck list`: the matrix, and the table of checks, made readable.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from envcheck import versions
+from envcheck.catalogue import known as catalogue
 from envcheck.clean import visible
 from envcheck.errors import UsageError
 from envcheck.formats.text import WIDTH, plain, wrapped
@@ -15,15 +16,16 @@ from envcheck.matrix.store import open_matrix
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from envcheck.catalogue.known import Check
     from envcheck.formats.text import Row
     from envcheck.matrix import Matrix
 
-LISTS = ("entries", "sets", "projects", "packages", "trials")
+LISTS = ("entries", "sets", "projects", "packages", "trials", "checks")
 
 
 def explain(identifier: str, directories: Sequence[str]) -> str:
     """
-    Return everything known about an entry, a set or a project.
+    Return everything known about an entry, a set, a project or a check.
 
     Raises:
         UsageError: There is none of this id.
@@ -36,12 +38,16 @@ def explain(identifier: str, directories: Sequence[str]) -> str:
     project = matrix.project(identifier)
     if project is not None:
         return plain(_project(project, matrix))
+    check = catalogue.known(identifier)
+    if check is not None:
+        return plain(_check(check, identifier))
     from difflib import get_close_matches
 
     known = [each for each, _ in matrix.records()] + matrix.projects()
+    known += catalogue.every()
     near = get_close_matches(identifier, known, 3)
     hint = f"did you mean {' or '.join(near)}?" if near else "`envcheck list` shows what there is"
-    raise UsageError(f"{visible(identifier)}: no such entry, set or project; {hint}")
+    raise UsageError(f"{visible(identifier)}: no such entry, set, project or check; {hint}")
 
 
 def _entry(record: Mapping[str, Any]) -> Iterator[Row]:
@@ -129,6 +135,40 @@ def _project(project: Mapping[str, Any], matrix: Matrix) -> Iterator[Row]:
         yield from _field("set", record["id"] + (" (withdrawn)" if "withdrawn" in record else ""))
 
 
+def _check(check: Check, identifier: str) -> Iterator[Row]:
+    yield ((check.id, "id"),)
+    yield from wrapped("", check.title, WIDTH)
+    yield ()
+    about = visible(identifier.removeprefix(check.id).strip("/"))
+    if about:
+        yield from _field(
+            "here about", about.replace("/", " and ") if check.id == "requirement" else about
+        )
+    yield from _field("looks at", check.looks_at)
+    yield from _field("said by", ", ".join(_SAID_BY[each] for each in check.by))
+    worst = " or ".join(check.severities)
+    judged = "error" in worst and {"check", "config", "hostfile"} & {*check.by}
+    unknown = "; where a fact isn't known, a warning" if judged else ""
+    yield from _field("severity", worst + unknown)
+    yield from _field("what to do", check.do)
+    if check.experiments:
+        from envcheck.diagnose.proof import EXPERIMENTS
+
+        for name in check.experiments:
+            yield from _field("experiment", EXPERIMENTS[name])
+    for url in check.source:
+        yield from _field("source", url)
+
+
+_SAID_BY: Final = {
+    "check": "envcheck check",
+    "config": "envcheck config",
+    "hostfile": "envcheck hostfile",
+    "diagnose": "envcheck diagnose",
+    "training": "envcheck.training",
+}
+
+
 def _field(name: str, text: str) -> Iterator[Row]:
     yield from wrapped(f"{name:<13}", text, WIDTH, head_style="label")
 
@@ -184,7 +224,7 @@ def listing(
     silent: bool = False,
 ) -> str:
     """
-    Return a list of the matrix's contents, a line each (trials: a table each), sorted.
+    Return a list of the matrix's contents, or of checks, a line each (trials: a table each), sorted.
 
     Raises:
         UsageError: `what` is nothing that can be listed.
@@ -192,6 +232,12 @@ def listing(
     """
     if what not in LISTS:
         raise UsageError(f"{visible(what)}: can't be listed; one of {', '.join(LISTS)} can")
+    if what == "checks":
+        lines = [
+            f"{each.id}  [{' or '.join(each.severities)}]  {each.title}"
+            for each in catalogue.every().values()
+        ]
+        return "".join(f"{line}\n" for line in sorted(lines))
     matrix = open_matrix(directories)
     name = versions.normalize(package) if package else None
     if what == "projects":

@@ -4,6 +4,7 @@ import pytest
 from commands import envcheck
 
 from envcheck import lookup
+from envcheck.catalogue.known import every
 from envcheck.errors import UsageError
 from envcheck.matrix.store import open_matrix
 
@@ -55,8 +56,52 @@ def test_a_project_is_explained_with_its_sets() -> None:
 
 
 @pytest.mark.parametrize(
+    ("identifier", "expected"),
+    [
+        pytest.param(
+            "configuration/unknown-key/zero_optimization.foo",
+            (
+                "here about   zero_optimization.foo",
+                "severity     error or warning",
+                "what to do   ",
+                "source       https://",
+            ),
+            id="of a setting",
+        ),
+        pytest.param(
+            "requirement/peft/torch",
+            ("requirement\n", "here about   peft and torch"),
+            id="of two packages",
+        ),
+        pytest.param(
+            "nan-behind-zero",
+            ("said by      envcheck diagnose", "experiment   Run 10 steps"),
+            id="a proof",
+        ),
+        pytest.param("filter/both/\x1b[31m", (r"here about   \x1b[31m",), id="hostile"),
+    ],
+)
+def test_a_check_is_explained(identifier: str, expected: tuple[str, ...]) -> None:
+    shown = lookup.explain(identifier, [])
+    for each in expected:
+        assert each in shown
+
+
+def test_checks_are_listed() -> None:
+    lines = lookup.listing("checks", []).splitlines()
+
+    assert lines == sorted(lines)
+    assert len(lines) == len(every())
+    assert (
+        "hostfile/missing  [error]  The hostfile isn't there so that the run would use one machine"
+        in lines
+    )
+
+
+@pytest.mark.parametrize(
     ("identifier", "hint"),
     [
+        pytest.param("hostfile/bad-entr", "did you mean hostfile/bad-entry", id="near a check"),
         pytest.param(
             "deepspeed/overlap-com-nan", "did you mean deepspeed/overlap-comm-nan", id="near"
         ),

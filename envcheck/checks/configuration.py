@@ -91,6 +91,8 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
     """
     Put a flaw into words.
     """
+    from envcheck.catalogue.known import check
+
     fault = cast("Fault", hit.subject)
     flaw = fault.flaw
     return Finding(
@@ -104,7 +106,7 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
         because=_place(environment, flaw.path),
         verify=fault.verify,
         silent=flaw.silent,
-        evidence=flaw.evidence,
+        evidence=check(hit.id).source,
     )
 
 

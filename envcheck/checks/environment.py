@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Oddity
 
-_SEVERITY = {
+SEVERITY = {
     "duplicate": "warning",
     "shadowed": "warning",
     "unreadable": "warning",
@@ -39,7 +39,7 @@ def hits(environment: Environment, matrix: Matrix) -> Iterator[Hit]:  # noqa: AR
     Yield what was odd when the environment was read.
     """
     for oddity in environment.oddities:
-        severity = _SEVERITY.get(oddity.kind, "info")
+        severity = SEVERITY.get(oddity.kind, "info")
         yield Hit(f"environment/{oddity.kind}", severity, True, oddity.packages, oddity)
 
 

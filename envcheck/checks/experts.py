@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _DEEPSPEED: Final = versions.normalize("deepspeed")
 _TRANSFORMERS: Final = versions.normalize("transformers")
-_SOURCE: Final = "https://github.com/deepspeedai/DeepSpeed/blob/v0.19.5/deepspeed/"
 _LEAF: Final = "zero_optimization.leaf_module"
 READS_LEAVES: Final = ">=0.18.0"
 "The releases of DeepSpeed that read leaf modules from the configuration."
@@ -76,7 +75,7 @@ def _native(environment: Environment) -> Iterator[Flaw]:
     size = model.get("ep-size")
     if model.get("moe") != "deepspeed" or size is None:
         return
-    yield from _spread("ep-size", "ep_size", size, model.get("num-experts", ()), "moe/layer.py")
+    yield from _spread("ep-size", "ep_size", size, model.get("num-experts", ()))
     world = environment.world_size
     if world is not None and world % size:
         yield _flaw(
@@ -84,7 +83,6 @@ def _native(environment: Environment) -> Iterator[Flaw]:
             f"ep_size {size} doesn't divide the number of processes, {world}",
             "Experts are spread over groups of ep_size processes, so DeepSpeed stops when the groups are "
             f"made. Use a divisor of {world}, or another number of processes.",
-            "utils/groups.py",
         )
 
 
@@ -100,11 +98,10 @@ def _converted(environment: Environment) -> Iterator[Flaw]:
         and size > 0
     ):
         counts = (environment.model or {}).get("num-experts", ())
-        path = "module_inject/auto_ep_config.py"
-        yield from _spread("autoep-size", "expert_parallel.autoep_size", size, counts, path)
+        yield from _spread("autoep-size", "expert_parallel.autoep_size", size, counts)
 
 
-def _spread(what: str, name: str, size: int, counts: Sequence[int], path: str) -> Iterator[Flaw]:
+def _spread(what: str, name: str, size: int, counts: Sequence[int]) -> Iterator[Flaw]:
     uneven = [count for count in counts if count % size]
     if uneven:
         numbers = " and ".join(map(str, uneven))
@@ -113,14 +110,13 @@ def _spread(what: str, name: str, size: int, counts: Sequence[int], path: str) -
             f"{name} {size} doesn't divide the number of experts, {numbers}",
             "Every process of a group gets the same number of experts, so DeepSpeed stops when the model "
             f"is made. Use 1 or another divisor of {numbers}.",
-            path,
         )
 
 
-def _flaw(what: str, title: str, why: str, path: str) -> Flaw:
+def _flaw(what: str, title: str, why: str) -> Flaw:
     from envcheck.deepspeed.flaws import Flaw
 
-    return Flaw(what, what, "error", title, why=why, evidence=(_SOURCE + path,))
+    return Flaw(what, what, "error", title, why=why)
 
 
 def _is(environment: Environment, name: NormalizedName, specifier: str) -> bool:
@@ -200,5 +196,4 @@ def _unmatched(section: Sequence[str], unsure: Sequence[str], block: Block) -> F
         verify=verify if unsure else "",
         silent=hangs,
         fix=((f"{_LEAF}.classes", [*block.classes, *unsure]),) if hangs else (),
-        evidence=(_SOURCE + "utils/z3_leaf_module.py",),
     )

@@ -1,5 +1,5 @@
 """
-The commands that show what the matrix knows.
+The commands that show what is known.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from envcheck.commands.declared import Action, MatrixOption, show
 
 def explain(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="Of an entry, a known-good set, or a project.")
+        str,
+        typer.Argument(metavar="ID", help="Of an entry, a known-good set, a project, or a check."),
     ],
     matrix: MatrixOption = None,
 ) -> Action:
     """
-    Show everything known about one entry, one known-good set or one project.
+    Show everything known about one entry, one known-good set, one project or one check.
     """
     from envcheck.lookup import explain as explain_
 
@@ -27,7 +28,10 @@ def explain(
 
 def listing(
     what: Annotated[
-        str, typer.Argument(metavar="entries|sets|projects|packages|trials", help="What to list.")
+        str,
+        typer.Argument(
+            metavar="entries|sets|projects|packages|trials|checks", help="What to list."
+        ),
     ] = "entries",
     *,
     package: Annotated[
@@ -46,7 +50,8 @@ def listing(
     matrix: MatrixOption = None,
 ) -> Action:
     """
-    List what the matrix holds, a line each. Of trials it shows which versions ran with which.
+    List what the matrix holds, or what checks can say, a line each. Of trials it shows which versions ran
+    with which.
     """
     from envcheck import lookup
 

@@ -28,7 +28,6 @@ class Flaw(NamedTuple):
     silent: bool = False
     fix: tuple[tuple[str, Any], ...] = ()
     "Settings that mend it: dotted path and new value, or REMOVE; empty: only a person can."
-    evidence: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

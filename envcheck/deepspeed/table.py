@@ -6,15 +6,12 @@ After a change: `python -m envcheck.deepspeed.table`.
 
 from __future__ import annotations
 
-import os
-from typing import Any, Final
+from typing import Final
 
 from envcheck.deepspeed.grammar import TABLE as COMPILED
-from envcheck.matrix import table
 from envcheck.matrix.kinds import (
     FLAG,
     VERSION,
-    Kind,
     list_of,
     mapping_of,
     matching,
@@ -23,6 +20,7 @@ from envcheck.matrix.kinds import (
     text,
     word,
 )
+from envcheck.matrix.table import Table
 
 _NUMBER = matching(r"-?\d+(\.\d+)?", "a number")
 _PATH = matching(r"|[A-Za-z0-9_*]+(\.[A-Za-z0-9_*]+)*", "a dotted path")
@@ -57,33 +55,9 @@ SECTION: Final = record(
     },
     {"since": VERSION, "until": VERSION, "auto": word("kept")},
 )
-TABLE: Final[Kind] = list_of(SECTION)
+TABLE: Final = Table(list_of(SECTION), COMPILED)
 """The whole of `keys.yaml`."""
-
-SOURCE: Final = os.path.join(os.path.dirname(COMPILED), "keys.yaml")
-
-
-def read(content: str, path: str) -> list[dict[str, Any]]:
-    """
-    Read the table.
-
-    Raises:
-        MatrixError: Something in it is wrong; every problem is listed.
-    """
-    return table.read(TABLE, content, path)
-
-
-def compiled() -> str:
-    """
-    Return what `keys.json` has to hold: a section a line.
-
-    Raises:
-        MatrixError: Something in `keys.yaml` is wrong.
-    """
-    return table.compiled(TABLE, SOURCE)
 
 
 if __name__ == "__main__":
-    made = compiled()
-    with open(COMPILED, "w", encoding="utf-8") as output:
-        output.write(made)
+    TABLE.write()

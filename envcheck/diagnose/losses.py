@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from envcheck.diagnose.gradients import no_step_yet
 from envcheck.diagnose.proof import (
+    ACCUMULATION,
+    CHECKPOINT,
     FEW,
     FILTER,
     GRADIENTS,
     LABELS,
+    MOVED,
     OVERLAP,
     PRECISION,
     Proof,
@@ -250,7 +253,7 @@ def of_course(run: Run, events: Events) -> Iterator[Proof]:
                     ),
                 ),
                 ("does-not-fall",),
-                ("Compare one parameter before and after a step, and the input of two batches.",),
+                (MOVED,),
             ).at(streak)
     yield from _risen(run)
     steps = events.accumulation
@@ -270,7 +273,7 @@ def of_course(run: Run, events: Events) -> Iterator[Proof]:
                 ),
             ),
             ("scaled", "too-high"),
-            ("Run the first steps with gradient_accumulation_steps 1: the loss must be the same.",),
+            (ACCUMULATION,),
             times=len(run.ratios),
         )
 
@@ -289,12 +292,7 @@ def _risen(run: Run) -> Iterator[Proof]:
         f"The loss has risen from {lowest:g} to {now:g}, above where it began, and stays there",
         (f"Medians of 10 records each; the lowest ends at {run.lowest}, the first was {first:g}.",),
         ("wrong-gradients", "does-not-fall"),
-        (
-            (
-                "Go back to the checkpoint before the rise and halve the learning rate; if it rises at the "
-                "same step again, it is the data there, else the settings."
-            ),
-        ),
+        (CHECKPOINT,),
         run.lowest,
         run.lowest.line,
     )

@@ -37,6 +37,36 @@ OFFLOAD: Final = (
     "configuration; with --gpu-memory, --world-size and --model-config it says first whether it has to be."
 )
 
+TEMPLATE: Final = "Check that the conversation template (--version) is that of the base model."
+RANKS: Final = "Run with TORCH_DISTRIBUTED_DEBUG=DETAIL; look which rank wrote its last line first."
+HALVE: Final = "Halve the micro batch and double gradient_accumulation_steps."
+KERNEL: Final = "Look at the kernel's messages of that minute: dmesg -T, or the job's accounting."
+MOVED: Final = "Compare one parameter before and after a step, and the input of two batches."
+ACCUMULATION: Final = (
+    "Run the first steps with gradient_accumulation_steps 1: the loss must be the same."
+)
+CHECKPOINT: Final = (
+    "Go back to the checkpoint before the rise and halve the learning rate; if it rises at the same step "
+    "again, it is the data there, else the settings."
+)
+
+EXPERIMENTS: Final = {
+    "filter": FILTER,
+    "overlap": OVERLAP,
+    "labels": LABELS,
+    "precision": PRECISION,
+    "gradients": GRADIENTS,
+    "offload": OFFLOAD,
+    "template": TEMPLATE,
+    "ranks": RANKS,
+    "halve": HALVE,
+    "kernel": KERNEL,
+    "moved": MOVED,
+    "accumulation": ACCUMULATION,
+    "checkpoint": CHECKPOINT,
+}
+"""By the names that the table of checks has for them."""
+
 
 class Proof(NamedTuple):
     """

@@ -10,7 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from envcheck.diagnose import gradients, losses
-from envcheck.diagnose.proof import FEW, LABELS, OFFLOAD, PRECISION, Proof
+from envcheck.diagnose.proof import (
+    FEW,
+    HALVE,
+    KERNEL,
+    LABELS,
+    OFFLOAD,
+    PRECISION,
+    RANKS,
+    TEMPLATE,
+    Proof,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +66,7 @@ def of_log(events: Events, lines: int = 0, *, known: bool = False) -> Iterator[P
                 ),
             ),
             ("zero-from-first-step", "nan", "does-not-fall"),
-            ("Check that the conversation template (--version) is that of the base model.", LABELS),
+            (TEMPLATE, LABELS),
             times=events.mismatches,
         )
     if events.hung:
@@ -67,9 +77,7 @@ def of_log(events: Events, lines: int = 0, *, known: bool = False) -> Iterator[P
             "A process waited for the others until a collective operation timed out",
             ("The ranks don't run the same operations, or one of them is dead or stuck.",),
             ("hang",),
-            (
-                "Run with TORCH_DISTRIBUTED_DEBUG=DETAIL; look which rank wrote its last line first.",
-            ),
+            (RANKS,),
             line=events.hung,
         )
     if not known and events.nan_lines >= FEW and _to_the_end(events, lines):
@@ -100,7 +108,7 @@ def of_log(events: Events, lines: int = 0, *, known: bool = False) -> Iterator[P
                 "Weights, gradients and optimizer are divided by ZeRO; activations grow with the batch.",
             ),
             ("memory",),
-            (OFFLOAD, "Halve the micro batch and double gradient_accumulation_steps."),
+            (OFFLOAD, HALVE),
             line=line,
         )
     if events.killed:
@@ -114,7 +122,7 @@ def of_log(events: Events, lines: int = 0, *, known: bool = False) -> Iterator[P
             f"A process was ended by {name}",
             (f"No exception was raised.{why}",),
             ("memory",) if memory else (),
-            ("Look at the kernel's messages of that minute: dmesg -T, or the job's accounting.",),
+            (KERNEL,),
             line=line,
         )
 

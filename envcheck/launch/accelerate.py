@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from envcheck.matrix.strict_yaml import Node, Problem
 
 NEWEST: Final = Version("1.15.0")
-_CONFIG: Final = "https://github.com/huggingface/accelerate/blob/v1.14.0/src/accelerate/commands/config/config_args.py"
-_PLUGIN: Final = (
-    "https://github.com/huggingface/accelerate/blob/v1.14.0/src/accelerate/utils/dataclasses.py"
-)
 
 
 def release(version: Version | None) -> Release:
@@ -47,9 +43,8 @@ def read(text: str, file: str) -> tuple[dict[str, Node] | None, list[Note]]:
             "accelerate/unreadable",
             "error",
             "The file is no accelerate configuration",
-            f"Line {line}: {why}. `accelerate config` writes a sound one.",
+            f"Line {line}: {why}.",
             place=f"{file}:{line}",
-            evidence=(_CONFIG,),
         )
         return None, [bad]
     odd = [
@@ -59,7 +54,6 @@ def read(text: str, file: str) -> tuple[dict[str, Node] | None, list[Note]]:
             f"Line {each.line}: {each.message}",
             "accelerate may read something else here than is meant.",
             place=f"{file}:{each.line}",
-            evidence=(_CONFIG,),
         )
         for each in problems
     ]
@@ -77,11 +71,9 @@ def examine(config: Mapping[str, Node], rules: Release, file: str) -> Iterator[N
     yield from _deepspeed(config, rules, file)
 
 
-def _where(
-    rules: Release, file: str, node: Node | None, evidence: str, text: str = ""
-) -> dict[str, Any]:
+def _where(rules: Release, file: str, node: Node | None, text: str = "") -> dict[str, Any]:
     place = f"{file}:{node.line}" if node else file
-    return {"release": rules, "place": place, "text": text, "evidence": (evidence,)}
+    return {"release": rules, "place": place, "text": text}
 
 
 def _unknown(config: Mapping[str, Node], rules: Release, file: str) -> Iterator[Note]:
@@ -106,9 +98,10 @@ def _unknown(config: Mapping[str, Node], rules: Release, file: str) -> Iterator[
             f"{clip(name)} is no key of an accelerate configuration",
             f"accelerate stops at a key on the outermost level that it doesn't know. {hint}",
             instead=f"{near[0]}:" if near and name not in keys.FIRST else "",
+            do="",
             certainty="needs-verification" if newer else "certain",
             verify=rules.doubt if newer else "",
-            **_where(rules, file, node, _CONFIG, name),
+            **_where(rules, file, node, name),
         )
         yield wrong._replace(by_hand=name not in keys.FIRST)
 
@@ -122,7 +115,7 @@ def _type(config: Mapping[str, Node], rules: Release, file: str) -> Iterator[Not
             "distributed_type is missing",
             "accelerate stops without it.",
             instead="distributed_type: DEEPSPEED" if "deepspeed_config" in config else "",
-            **_where(rules, file, None, _CONFIG),
+            **_where(rules, file, None),
         )
     elif kind not in keys.TYPES and kind.lower() not in {"no", "off", "false"}:
         upper = kind.upper()
@@ -132,17 +125,17 @@ def _type(config: Mapping[str, Node], rules: Release, file: str) -> Iterator[Not
             f"distributed_type can't be {clip(kind)!r}",
             f"One of: {', '.join(sorted(keys.TYPES))}.",
             instead=f"distributed_type: {upper}" if upper in keys.TYPES else "",
-            **_where(rules, file, config["distributed_type"], _CONFIG, kind),
+            do="",
+            **_where(rules, file, config["distributed_type"], kind),
         )
     elif kind != "DEEPSPEED" and accelerate_run.inside(config):
         yield note(
             "accelerate/deepspeed-unused",
             "warning",
             f"distributed_type is {kind}, so deepspeed_config is not looked at",
-            "DeepSpeed is used only where distributed_type is DEEPSPEED.",
             instead="distributed_type: DEEPSPEED",
             silent=True,
-            **_where(rules, file, config["distributed_type"], _CONFIG),
+            **_where(rules, file, config["distributed_type"]),
         )
 
 
@@ -159,8 +152,9 @@ def _deepspeed(config: Mapping[str, Node], rules: Release, file: str) -> Iterato
                 f"{clip(name)} below deepspeed_config has no effect",
                 f"accelerate doesn't check these keys. Did you mean {near[0]}?",
                 instead=f"{near[0]}:",
+                do="",
                 silent=True,
-                **_where(rules, file, node, _CONFIG, name),
+                **_where(rules, file, node, name),
             )
     if not accelerate_run.text(inside, "deepspeed_config_file") or not rules.since("0.16.0"):
         return
@@ -172,8 +166,6 @@ def _deepspeed(config: Mapping[str, Node], rules: Release, file: str) -> Iterato
             "accelerate/file-and-keys",
             "error",
             f"deepspeed_config_file is given, and also {', '.join(both)}",
-            "The DeepSpeed configuration file has to say these itself: accelerate stops where "
-            "both do. "
-            "Remove them here.",
-            **_where(rules, file, inside["deepspeed_config_file"], _PLUGIN),
+            "The DeepSpeed configuration file has to say these itself: accelerate stops where both do.",
+            **_where(rules, file, inside["deepspeed_config_file"]),
         )

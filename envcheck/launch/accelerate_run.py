@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from envcheck.launch.plan import Plan
     from envcheck.matrix.strict_yaml import Node
 
-_LAUNCH: Final = (
-    "https://github.com/huggingface/accelerate/blob/v1.14.0/src/accelerate/utils/launch.py"
-)
 _NONE: Final = frozenset(["", "~", "null", "Null", "NULL"])
 
 
@@ -95,7 +92,7 @@ def examine(
         deepspeed: The release of DeepSpeed.
         file: The configuration's name.
     """
-    where: dict[str, Any] = {"release": rules, "place": file, "evidence": (_LAUNCH,)}
+    where: dict[str, Any] = {"release": rules, "place": file}
     machines = number(config, "num_machines") or 1
     if machines > 1:
         yield from _address(config, where)
@@ -106,7 +103,7 @@ def examine(
                 "error",
                 f"machine_rank is {rank}, but {machines} machines have the ranks 0 to "
                 f"{machines - 1}",
-                "A run waits for ranks that don't exist, or stops. Every machine has its own rank.",
+                "A run waits for ranks that don't exist, or stops.",
                 **where,
             )
         yield from _uneven(config, machines, where)
@@ -133,9 +130,7 @@ def _address(config: Mapping[str, Node], where: Mapping[str, Any]) -> Iterator[N
             "accelerate/main-process-ip",
             "error",
             f"main_process_ip is {clip(address)}, which is no address",
-            "Every process opens a connection to it: a user or port is no part of it (the port "
-            "has a key of its own, "
-            "main_process_port).",
+            "Every process opens a connection to it: a user or port is no part of it.",
             instead=f"main_process_ip: {plain}",
             **where,
         )
@@ -154,6 +149,7 @@ def _unused(machines: int, plan: Plan, where: Mapping[str, Any]) -> Note:
         if several
         else "It starts this machine's processes itself: give `accelerate launch` on every machine.",
         silent=several,
+        do="",
         **where,
     )
 
@@ -180,17 +176,13 @@ def _named(
             verify="Whether the command line has --deepspeed_hostfile, or the launcher standard.",
             instead=f"deepspeed_hostfile: {hostfile}" if hostfile.strip("-") else "",
             silent=True,
-            **{
-                **where,
-                "evidence": (_LAUNCH, "https://github.com/huggingface/accelerate/issues/1795"),
-            },
+            **where,
         )
     elif hostfile and os.path.basename(named) != os.path.basename(hostfile):
         yield note(
             "accelerate/other-hostfile",
             "info",
             f"deepspeed_hostfile names another file: {clip(named)}",
-            "What is said here is about the file that was given.",
             **where,
         )
     late = keys.LAUNCHERS.get(name)
@@ -214,7 +206,6 @@ def _filters(config: Mapping[str, Node], where: Mapping[str, Any]) -> Iterator[N
             "accelerate/both-filters",
             "warning",
             "Of the two filters accelerate takes the exclusion, and drops the inclusion",
-            "Give one of them.",
             silent=True,
             **where,
         )
@@ -227,8 +218,7 @@ def _uneven(config: Mapping[str, Node], machines: int, where: Mapping[str, Any])
             "accelerate/uneven",
             "warning",
             f"{processes} processes can't be spread evenly over {machines} machines",
-            f"accelerate starts {processes // machines} on each and drops the rest. num_processes "
-            "is the number for all machines together.",
+            f"accelerate starts {processes // machines} on each and drops the rest.",
             silent=True,
             **where,
         )
@@ -243,7 +233,6 @@ def _counts(
             "accelerate/no-num-processes",
             "warning",
             "num_processes is missing: it has to be given to `accelerate launch`",
-            "It is the number for all machines together.",
             **where,
         )
         return

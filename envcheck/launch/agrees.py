@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 NEWEST: Final = Version("5.23.0")
 """The newest transformers whose Trainer was read."""
 
-_TRAINER: Final = "https://github.com/huggingface/transformers/blob/v4.57.1/src/transformers/integrations/deepspeed.py"
-_ARGUMENTS: Final = (
-    "https://github.com/huggingface/transformers/blob/v4.57.1/src/transformers/training_args.py"
-)
-_PLUGIN: Final = (
-    "https://github.com/huggingface/accelerate/blob/v1.9.0/src/accelerate/utils/dataclasses.py"
-)
 _PERHAPS: Final = (
     "A variable set where the script is started, or a word that can't be read, may change it."
 )
@@ -88,15 +81,13 @@ def _trainer(
             f"launch/contradiction/{fact.path}",
             "error" if fact.sure else "warning",
             f"{clip(start.named, 40)} has {fact.path} {quoted(value)}, {_shown(fact)}",
-            'Trainer stops: "Please correct the following DeepSpeed config values". With "auto" it takes '
-            "what the command line says.",
+            'Trainer stops: "Please correct the following DeepSpeed config values".',
             release=release,
             place=start.place,
             text=fact.argument,
             instead=f'"{fact.path.rpartition(".")[2]}": "auto"',
             certainty="certain" if fact.sure else "needs-verification",
             verify="" if fact.sure else _PERHAPS,
-            evidence=(_TRAINER,),
         )
 
 
@@ -123,7 +114,6 @@ def _both(launch: Launch, start: Start, release: Release) -> Iterator[Note]:
             place=start.place,
             certainty="certain" if sure else "needs-verification",
             verify="" if sure else _PERHAPS,
-            evidence=(_ARGUMENTS,),
         )
 
 
@@ -142,10 +132,9 @@ def _optimizer(
             "error",
             f"{'--adafactor' if switched else '--optim adafactor'} is given, and "
             f"{clip(start.named, 40)} has an optimizer",
-            "Trainer stops: one of the two has to go.",
+            "Trainer stops.",
             release=release,
             place=start.place,
-            evidence=(_TRAINER,),
         )
     elif wanted and wanted not in {"adamw_torch", "adamw_hf", "adamw_torch_fused"}:
         yield note(
@@ -156,7 +145,6 @@ def _optimizer(
             release=release,
             place=start.place,
             silent=True,
-            evidence=(_TRAINER,),
         )
 
 
@@ -175,11 +163,9 @@ def _two(yaml: Mapping[str, Node], start: Start, release: Release) -> Iterator[N
             "error",
             f"{clip(start.accelerate.path, 40)} says {', '.join(keys)}, and the program is given "
             f"{clip(start.named, 40)}",
-            "accelerate takes DeepSpeed's settings from one of the two, and stops where both have some. "
-            "Remove the keys, or the --deepspeed argument.",
+            "accelerate takes DeepSpeed's settings from one of the two, and stops where both have some.",
             release=release,
             place=start.place,
-            evidence=(_PLUGIN,),
         )
 
 
@@ -204,12 +190,12 @@ def _inline(
             f"{clip(start.accelerate.path, 40)} has {fact.path} {value:g}, {_shown(fact)}",
             "transformers' Trainer stops where the two differ; a program with an Accelerator of its own "
             f"takes the number of the file. Remove {fact.path} there, or write auto.",
+            do="",
             release=release,
             place=start.place,
             text=fact.argument,
             certainty="needs-verification",
             verify="Which of the two is meant?",
-            evidence=(_TRAINER, _PLUGIN),
         )
 
 
@@ -229,5 +215,4 @@ def _precision(
             place=start.place,
             certainty="needs-verification",
             verify="Whether the program gives Accelerator a mixed_precision.",
-            evidence=(_PLUGIN,),
         )

@@ -15,7 +15,7 @@ from envcheck.launch.hostfile import decode, lines
 from envcheck.launch.notes import note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from envcheck.launch.notes import Note, Release
 
@@ -42,6 +42,30 @@ def examine(data: bytes, release: Release, file: str) -> Iterator[Note]:
         yield from _line(line, number, release, f"{file}:{number}")
 
 
+def replaced(files: Sequence[tuple[bytes, str]], release: Release) -> Iterator[Note]:
+    """
+    Yield variables that a later file gives another value.
+    """
+    first: dict[str, tuple[str, str]] = {}
+    for data, file in files:
+        for number, line in enumerate(lines(data.decode("utf-8", "replace")), 1):
+            key, equals, value = (each.strip() for each in line.partition("="))
+            if not equals or not _VARIABLE.fullmatch(key):
+                continue
+            before, place = first.get(key, (value, ""))
+            if before != value and not place.startswith(f"{file}:"):
+                yield note(
+                    "deepspeed-env/replaced",
+                    "info",
+                    f"{key} of {clip(place, 60)} doesn't count: {clip(file, 60)} has another value",
+                    "DeepSpeed reads the home folder first, and what it reads later replaces what was there.",
+                    release=release,
+                    place=f"{file}:{number}",
+                    text=line.strip(),
+                )
+            first[key] = value, f"{file}:{number}"
+
+
 def _line(line: str, number: int, release: Release, place: str) -> Iterator[Note]:
     key, equals, value = line.partition("=")
     where: dict[str, Any] = {"release": release, "place": place, "text": line.strip()}
@@ -53,8 +77,7 @@ def _line(line: str, number: int, release: Release, place: str) -> Iterator[Note
             "deepspeed-env/no-equals-sign",
             "error",
             f"Line {number} is a {kind}",
-            f"{_STOPS}; comments and blank lines aren't skipped. "
-            f"{'Remove the line.' if not kind.startswith('line') else 'Write NAME=value.'}",
+            f"{_STOPS}; comments and blank lines aren't skipped.",
             **where,
         )
         return
@@ -75,7 +98,7 @@ def _line(line: str, number: int, release: Release, place: str) -> Iterator[Note
                 "deepspeed-env/space",
                 "warning",
                 f"Line {number}: the value ends at its first space",
-                "Up to 0.15.1 it reaches the other shell as it is, so it needs quotes.",
+                "Up to 0.15.1 it reaches the other shell as it is.",
                 instead=f'{key.strip()}="{value.strip()}"',
                 **where,
             )
@@ -84,8 +107,7 @@ def _line(line: str, number: int, release: Release, place: str) -> Iterator[Note
             "deepspeed-env/quotes",
             "warning",
             f"Line {number}: DeepSpeed puts quotes of its own around the value",
-            "Those in the file come on top, and become a part of the value or break it up. Write "
-            "it without quotes.",
+            "Those in the file come on top, and become a part of the value or break it up.",
             instead=f"{key.strip()}={value.strip()[1:-1]}",
             **where,
         )
@@ -99,10 +121,8 @@ def _name(key: str, value: str, number: int, where: Mapping[str, Any]) -> Iterat
             "deepspeed-env/comment",
             "warning",
             f"Line {number} is meant as a comment, and hides the command that is sent",
-            "DeepSpeed takes it for a variable and sends `export # …;` in front of the command: "
-            "for the shell on "
-            "the other machine the rest of the line, training included, is a comment. Remove the "
-            "line.",
+            "DeepSpeed takes it for a variable and sends `export # …;` in front of the command: for the "
+            "shell on the other machine the rest of the line, training included, is a comment.",
             silent=True,
             **where,
         )

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from envcheck.launch.notes import Note, Release
 
 _RANGE: Final = re.compile(r"\[?(\d{1,3})\s*-\s*(\d{1,3})\]?")
-_FIXED: Final = "https://github.com/deepspeedai/DeepSpeed/pull/6530"
 
 
 class Filtered(NamedTuple):
@@ -52,7 +51,7 @@ def apply(
             "filter/both",
             "error",
             "--include and --exclude can't be given together",
-            "DeepSpeed stops. Name what is to be used, or what isn't.",
+            "DeepSpeed stops.",
             release=release,
         )
         return Filtered(dict(hosts), [both])
@@ -98,10 +97,7 @@ def _parts(
                     "filter/colons",
                     "error",
                     f"{option}: {clip(part)!r} has more than one colon",
-                    f"The one colon separates a host from its slots, so {clip(whole)} can't be "
-                    "named here: "
-                    "give it a name without colons in ~/.ssh/config or /etc/hosts, and use that "
-                    "in the hostfile too.",
+                    f"The one colon separates a host from its slots, so {clip(whole)} can't be named here.",
                     release=release,
                     place=option,
                     text=text,
@@ -128,8 +124,7 @@ def _no_number(part: str, host: str, numbers: str, where: Mapping[str, Any]) -> 
         "filter/slot-is-no-number",
         "error",
         f"{where['place']}: the slots of {clip(part)!r} are not numbers with commas between them",
-        "Ranges, stars and empty places are no slots; without a colon all slots of the host are "
-        "meant.",
+        "Ranges, stars and empty places are no slots.",
         instead=where["text"].replace(part, spelled) if part != spelled else "",
         **where,
     )
@@ -160,6 +155,7 @@ def _strangers(
                 "error",
                 f"{option}: the hostfile has no host {clip(part.host)!r}",
                 _hint(part.host, hosts),
+                do="",
                 **where,
             )
             continue
@@ -174,8 +170,7 @@ def _strangers(
             "filter/unknown-slot",
             "error" if refused else "warning",
             f"{option}: {clip(part.host)} has {has}, so not {which}",
-            "Slots are counted from 0 up to the number in the hostfile, whichever GPUs are meant."
-            + ("" if refused else " This release starts a process for it without looking."),
+            "" if refused else "This release starts a process for it without looking.",
             **where,
         )
 
@@ -203,7 +198,7 @@ def _repeated(parts: Iterable[_Part], option: str, release: Release) -> Iterator
                 "filter/repeated-host",
                 "warning",
                 f"--include names {clip(part.host)} more than once, and only the last time counts",
-                "DeepSpeed puts the slots together since 0.15.2. Name them at once: host:0,1",
+                "DeepSpeed puts the slots together since 0.15.2.",
                 release=release,
                 place=option,
                 text=part.text,
@@ -244,7 +239,7 @@ def _removed_twice(text: str, release: Release) -> Note:
         "filter/excluded-twice",
         "error",
         "--exclude removes a slot twice",
-        "DeepSpeed stops with `list.remove(x): x not in list`, up to 0.15.1. Name every slot once.",
+        "DeepSpeed stops with `list.remove(x): x not in list`, up to 0.15.1.",
         release=release,
         place="--exclude",
         text=text,
@@ -262,13 +257,10 @@ def _left_out(
             "filter/whole-host-left-out",
             "warning",
             f"--include {clip(part.host)} leaves {clip(part.host)} out instead of using all of it",
-            "From 0.15.2 to 0.19.6 a host that is included without its slots counts as one with "
-            "none. "
-            "Name the slots, or install 0.19.7 or newer.",
+            "From 0.15.2 to 0.19.6 a host that is included without its slots counts as one with none.",
             release=release,
             place="--include",
             text=part.text,
             instead=f"{part.host}:{slots}" if slots else "",
             silent=True,
-            evidence=(_FIXED,),
         )

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from envcheck.launch.notes import Note, Release
     from envcheck.launch.sizes import Sizes
 
-_TORCHRUN: Final = "https://docs.pytorch.org/docs/stable/elastic/run.html"
-_SBATCH: Final = "https://slurm.schedmd.com/sbatch.html"
-_RUNNER: Final = (
-    "https://github.com/deepspeedai/DeepSpeed/blob/v0.19.5/deepspeed/launcher/runner.py"
-)
 _NAMES: Final = {
     "torchrun": ("--nnodes", "--nproc_per_node"),
     "deepspeed": ("--num_nodes", "--num_gpus"),
@@ -75,7 +70,6 @@ def _slurm(launch: Launch, sizes: Sizes, where: Mapping[str, Any]) -> Iterator[N
             if more
             else "The other nodes are paid for, and do nothing or train each by itself.",
             silent=True,
-            evidence=(_SBATCH,),
             **where,
             text=line,
             **_doubt(nodes),
@@ -87,7 +81,6 @@ def _slurm(launch: Launch, sizes: Sizes, where: Mapping[str, Any]) -> Iterator[N
             "warning",
             f"{per} is {each.value}, and the job has {gpus} GPU{'s' * (gpus != 1)} on a node",
             "Each process takes the GPU with its own number: those that have none stop, and the others wait.",
-            evidence=(_SBATCH,),
             **where,
             text=line,
             **_doubt(each),
@@ -98,7 +91,6 @@ def _slurm(launch: Launch, sizes: Sizes, where: Mapping[str, Any]) -> Iterator[N
             "info",
             f"{per} is {each.value}, and the job has {gpus} GPUs on a node",
             "The others do nothing.",
-            evidence=(_SBATCH,),
             **where,
             text=line,
             **_doubt(each),
@@ -111,8 +103,7 @@ def _slurm(launch: Launch, sizes: Sizes, where: Mapping[str, Any]) -> Iterator[N
                 "warning",
                 f"srun starts {launch.launcher} {starters} times on each node",
                 f"Each one starts {each.value} processes, {starters * each.value} on a node, and they take "
-                "the same ports. srun needs --ntasks-per-node=1 here.",
-                evidence=(_SBATCH,),
+                "the same ports.",
                 **where,
                 text=line,
                 **_doubt(each),
@@ -124,12 +115,10 @@ def _slurm(launch: Launch, sizes: Sizes, where: Mapping[str, Any]) -> Iterator[N
             "launch/first-node-only",
             "warning",
             f"{launch.launcher} for {nodes.value} nodes is started on the first one alone",
-            "A Slurm script runs on one node; what every node has to start goes through srun. "
-            "The run waits.",
+            "A Slurm script runs on one node, and the run waits for the others.",
             silent=True,
             certainty="needs-verification",
             verify="Whether something else starts this script on the other nodes.",
-            evidence=(_SBATCH,),
             **where,
         )
 
@@ -161,8 +150,8 @@ def _devices(
                 f"It uses the GPUs that --{chosen} names, counted from 0. Give the GPUs by "
                 f"--include localhost:{devices.replace(' ', '')} alone, or CUDA_VISIBLE_DEVICES alone.",
                 release=release,
+                do="",
                 silent=True,
-                evidence=(_RUNNER,),
                 **where,
                 **_doubt(left),
             )
@@ -175,7 +164,6 @@ def _devices(
             f"{each.value} processes on a node, and CUDA_VISIBLE_DEVICES={devices} leaves {left.value} "
             f"GPU{'s' * (left.value != 1)}",
             "Each process takes the GPU with its own number: those that have none stop, and the others wait.",
-            evidence=(_TORCHRUN,),
             **where,
             **_doubt(each, left),
         )
@@ -194,7 +182,6 @@ def _meeting(launch: Launch, sizes: Sizes, where: Mapping[str, Any]) -> Iterator
             f"--standalone with --nnodes {sizes.nodes.value}: every node trains by itself",
             "--standalone is for one machine, and takes another meeting point on each.",
             silent=True,
-            evidence=(_TORCHRUN,),
             **where,
         )
     elif not meets and "master_addr" not in options:
@@ -207,7 +194,6 @@ def _meeting(launch: Launch, sizes: Sizes, where: Mapping[str, Any]) -> Iterator
             silent=True,
             certainty="needs-verification",
             verify="Whether PET_MASTER_ADDR or PET_RDZV_ENDPOINT is set on the nodes.",
-            evidence=(_TORCHRUN,),
             **where,
         )
     elif not meets and "node_rank" not in options:
@@ -215,9 +201,7 @@ def _meeting(launch: Launch, sizes: Sizes, where: Mapping[str, Any]) -> Iterator
             "launch/no-node-rank",
             "warning",
             f"--nnodes {sizes.nodes.value} without --node_rank: every node takes itself for the first",
-            "Give each node its own, or let them meet by --rdzv_backend c10d and --rdzv_endpoint.",
             certainty="needs-verification",
             verify="Whether PET_NODE_RANK is set on the nodes.",
-            evidence=(_TORCHRUN,),
             **where,
         )

@@ -57,8 +57,7 @@ def decode(data: bytes, file: str) -> tuple[str, list[Note]]:
                 "error",
                 "The file is UTF-16, which DeepSpeed doesn't read",
                 "It opens the file as UTF-8 and stops with a UnicodeDecodeError. `>` of Windows "
-                "PowerShell writes "
-                "such files; save it as UTF-8 without a byte order mark.",
+                "PowerShell writes such files.",
                 place=file,
             )
             return data.decode("utf-16", "replace").removeprefix("\ufeff"), [wide]
@@ -66,7 +65,7 @@ def decode(data: bytes, file: str) -> tuple[str, list[Note]]:
             "hostfile/not-utf-8",
             "error",
             f"Line {line} is not UTF-8 text",
-            "DeepSpeed stops with a UnicodeDecodeError, in a comment too. Save the file as UTF-8.",
+            "DeepSpeed stops with a UnicodeDecodeError, in a comment too.",
             place=f"{file}:{line}",
         )
         return data.decode("utf-8", "replace"), [broken]
@@ -135,14 +134,14 @@ def _refused(line: str, number: int, release: Release, place: str) -> Note:
         better = ""
     if not release.since("0.8.0") and line.startswith("#"):
         title = f"Line {number} is a comment, which DeepSpeed reads since 0.8.0"
-        why = f"The parser of {release} takes every line for a host. Remove the line."
+        why = f"The parser of {release} takes every line for a host."
         better = ""
     elif not line:
         title = f"Line {number} is blank, which DeepSpeed skips since 0.3.11"
-        why = "Remove the line."
+        why = ""
     else:
         title = f"Line {number} is no entry of a hostfile"
-        why = "A line is a host, white space, and slots= with a number right after it. DeepSpeed stops here."
+        why = "DeepSpeed stops here."
     return note(
         "hostfile/bad-entry",
         "error",
@@ -160,7 +159,7 @@ def _twice(host: str, first: int, number: int, release: Release, place: str) -> 
         "hostfile/duplicate-host",
         "error",
         f"Line {number} names {clip(host)} again; the first is line {first}",
-        "DeepSpeed wants one line for each host and stops here. Add the slots up in one line.",
+        "DeepSpeed wants one line for each host and stops here.",
         release=release,
         place=place,
         text=host,
@@ -173,7 +172,7 @@ def _empty(release: Release, file: str) -> Note:
             "hostfile/empty",
             "error",
             "The hostfile names no host",
-            "DeepSpeed stops. Write a line such as `worker-0 slots=8` for each machine.",
+            "DeepSpeed stops.",
             release=release,
             place=file,
         )
@@ -181,8 +180,7 @@ def _empty(release: Release, file: str) -> Note:
         "hostfile/empty",
         "warning",
         "The hostfile names no host: the run would use this machine alone",
-        "Before 0.8.0 an empty hostfile counted as none. Write a line such as `worker-0 slots=8` "
-        "for each machine.",
+        "Before 0.8.0 an empty hostfile counted as none.",
         release=release,
         place=file,
         silent=True,
@@ -216,8 +214,7 @@ def _traps(entry: _Entry, line: str, number: int, release: Release, place: str) 
             "warning",
             f"Line {number}: no process is started on {clip(entry.host)}, which has {entry.slots} "
             "slots",
-            "DeepSpeed keeps the host and trains without it. Write its number of GPUs, or remove "
-            "the line.",
+            "DeepSpeed keeps the host and trains without it.",
             silent=True,
             **where,
         )

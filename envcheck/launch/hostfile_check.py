@@ -92,8 +92,7 @@ def missing(path: str, why: str, release: Release) -> Note:
         "error",
         "The hostfile isn't there: the run would use this machine alone",
         f"{why[0].upper()}{why[1:]}. DeepSpeed says so in one line of the log, `Unable to find "
-        "hostfile, will proceed with training with local resources only.`, and goes on. A path is "
-        "relative to where the command is given.",
+        "hostfile, will proceed with training with local resources only.`, and goes on.",
         release=release,
         place=path,
         silent=True,
@@ -101,10 +100,12 @@ def missing(path: str, why: str, release: Release) -> Note:
 
 
 def _environment(hosts: Hosts, plan: Plan, release: Release) -> list[Note]:
-    if hosts.environment is None:
-        return []
-    path = hosts.environment_path
-    notes = list(deepspeed_env.examine(hosts.environment, release, path))
+    notes = [
+        found
+        for each in hosts.variables
+        for found in deepspeed_env.examine(each.data, release, each.path)
+    ]
+    notes += deepspeed_env.replaced([(each.data, each.path) for each in hosts.variables], release)
     if len(plan.hosts) > 1 or not notes:
         return notes
     return [
@@ -114,6 +115,6 @@ def _environment(hosts: Hosts, plan: Plan, release: Release) -> list[Note]:
             f"{len(notes)} lines of it would stop or mislead DeepSpeed if it were read",
             "It is read only where processes are started on several machines.",
             release=release,
-            place=path,
+            place=" and ".join(each.path for each in hosts.variables),
         )
     ]

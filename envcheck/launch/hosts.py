@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from envcheck.launch.hostfile import Host
     from envcheck.launch.notes import Note, Release
 
-_SSH = "Give the host a name in ~/.ssh/config, with its HostName, User and Port, and write that name here."
-
 
 def traps(host: str, number: int, where: Mapping[str, Any]) -> Iterator[Note]:
     """
@@ -27,9 +25,7 @@ def traps(host: str, number: int, where: Mapping[str, Any]) -> Iterator[Note]:
             "hostfile/byte-order-mark",
             "warning",
             f"Line {number}: the host's name begins with an invisible byte order mark",
-            "DeepSpeed doesn't remove it, so ssh looks for a host that isn't there, and no "
-            "filter finds it. "
-            "Save the file as UTF-8 without a byte order mark.",
+            "DeepSpeed doesn't remove it, so ssh looks for a host that isn't there, and no filter finds it.",
             **where,
         )
     elif not (host.isascii() and host.isprintable()):
@@ -48,7 +44,7 @@ def traps(host: str, number: int, where: Mapping[str, Any]) -> Iterator[Note]:
             "hostfile/user",
             "warning",
             f"Line {number}: a host with a user can't be named in --include or --exclude",
-            f"There @ separates hosts; and what isn't started by ssh doesn't know it. {_SSH}",
+            "There @ separates hosts; and what isn't started by ssh doesn't know it.",
             instead=_entry(bare, where) if user and bare else "",
             **where,
         )
@@ -59,8 +55,7 @@ def traps(host: str, number: int, where: Mapping[str, Any]) -> Iterator[Note]:
             "warning",
             f"Line {number}: ssh takes the port for a part of the host's name",
             "The port has to be given by --ssh_port (DeepSpeed 0.10.2 and newer), the same for "
-            "all hosts. "
-            f"Or: {_SSH[0].lower()}{_SSH[1:]}",
+            "all hosts.",
             instead=_entry(name.partition(":")[0], where),
             **where,
         )
@@ -69,7 +64,7 @@ def traps(host: str, number: int, where: Mapping[str, Any]) -> Iterator[Note]:
             "hostfile/ipv6",
             "warning",
             f"Line {number}: an IPv6 address can't be named in --include or --exclude",
-            f"There a colon separates a host from its slots. {_SSH}",
+            "There a colon separates a host from its slots.",
             **where,
         )
     if any(mark in host for mark in ",[]"):
@@ -78,9 +73,7 @@ def traps(host: str, number: int, where: Mapping[str, Any]) -> Iterator[Note]:
             "warning",
             f"Line {number}: {clip(host)} is one host for DeepSpeed and another number of them "
             "for pdsh",
-            "pdsh reads commas and brackets as a list of hosts: ranks and machines no longer fit "
-            "together. "
-            "Write a line for each host.",
+            "pdsh reads commas and brackets as a list of hosts: ranks and machines no longer fit together.",
             **where,
         )
 

@@ -18,6 +18,15 @@ _LIMIT: Final = 1024 * 1024
 "Bytes; far above every hostfile there is."
 
 
+class Variables(NamedTuple):
+    """
+    A `.deepspeed_env` that was read.
+    """
+
+    path: str
+    data: bytes
+
+
 class Hosts(NamedTuple):
     """
     A hostfile that was read.
@@ -28,9 +37,8 @@ class Hosts(NamedTuple):
     "`None`: to DeepSpeed it isn't there."
     why: str = ""
     "Then: why."
-    environment_path: str = ""
-    environment: bytes | None = None
-    "The `.deepspeed_env` of the run; `None`: there is none."
+    variables: tuple[Variables, ...] = ()
+    "Every `.deepspeed_env` of the run, in the order in which DeepSpeed reads them: a later one wins."
     asked: Asked | None = None
     "The filter that was given beside it; `None`: none was."
 
@@ -48,7 +56,8 @@ def read(
 
     Args:
         path: The hostfile.
-        environment: The other file; `None`: it is where the run is started, or else beside the hostfile.
+        environment: The other file; `None`: it is in the home folder, and where the run is started, or else
+            beside the hostfile.
         folder: Where the run is started.
         include: Hosts and slots of it to use, where that is given beside it.
         exclude: Those not to use.
@@ -59,19 +68,23 @@ def read(
     data, why = _hostfile(path)
     asked = Asked(include or "", exclude or "") if include or exclude else None
     hosts = Hosts(path, data, why, asked=asked)
-    if environment is None:
-        beside = [
-            os.path.join(each, deepspeed_env.NAME) for each in (folder, os.path.dirname(path))
-        ]
-        environment = next(filter(os.path.isfile, map(os.path.normpath, beside)), None)
-    if environment is None:
-        return hosts
+    if environment is not None:
+        return hosts._replace(variables=(_variables(environment),))
+    name = deepspeed_env.NAME
+    beside = [
+        os.path.normpath(os.path.join(each, name)) for each in (folder, os.path.dirname(path))
+    ]
+    found = [os.path.join(os.path.expanduser("~"), name), next(filter(os.path.isfile, beside), "")]
+    there = {os.path.realpath(each): each for each in found if os.path.isfile(each)}
+    return hosts._replace(variables=tuple(map(_variables, there.values())))
+
+
+def _variables(path: str) -> Variables:
     try:
-        data = files.head(environment, _LIMIT)
+        return Variables(path, files.head(path, _LIMIT))
     except OSError as error:
         reason = str(error) if isinstance(error, files.NotAFileError) else error.strerror
-        raise SourceError(f"cannot read {clean(environment)}: {reason}") from None
-    return hosts._replace(environment_path=environment, environment=data)
+        raise SourceError(f"cannot read {clean(path)}: {reason}") from None
 
 
 def _hostfile(path: str) -> tuple[bytes | None, str]:

@@ -55,7 +55,6 @@ def notes(planned: Planned | None, hosts: Hosts | None, releases: Releases) -> I
             f"The DeepSpeed configuration {clip(start.named, 60)} can't be read",
             f"{planned.unreadable}.",
             place=start.place,
-            evidence=(),
         )
         yield bad if planned.asked else _perhaps(bad, _HERE)
     seen: set[tuple[str, str]] = set()
@@ -94,11 +93,10 @@ def _several(planned: Planned) -> Iterator[Note]:
         "launch/several-configurations",
         "warning" if planned.asked else "info",
         f"{len(planned.undecided)} DeepSpeed configurations are named, and none of them was checked",
-        f"{shown}{more}. Give one by --deepspeed-config.",
+        f"{shown}{more}.",
         certainty="needs-verification",
         verify="Which of them is used?",
         place=places[planned.undecided[0]],
-        evidence=(),
     )
 
 

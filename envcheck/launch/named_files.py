@@ -39,11 +39,9 @@ def examine(start: Start, given: Hosts | None, *, asked: bool) -> Iterator[Note]
             "launch/no-configuration",
             "warning",
             f"The DeepSpeed configuration {clip(start.named, 60)} isn't there",
-            "A relative name counts from where the command is given.",
             place=start.place,
             certainty="needs-verification",
             verify=_ELSEWHERE,
-            evidence=(),
         )
     for name in start.missing:
         if name in _NONE:
@@ -53,8 +51,6 @@ def examine(start: Start, given: Hosts | None, *, asked: bool) -> Iterator[Note]
             "launch/no-hostfile",
             "info" if elsewhere else "warning",
             f"The hostfile {clip(name, 60)} isn't there",
-            "Where it isn't there when the run starts, DeepSpeed says so in one line of the log, and uses "
-            "this machine alone.",
             place=start.place,
             silent=True,
             certainty="needs-verification",
@@ -87,6 +83,6 @@ def _unread(start: Start, given: Hosts) -> Iterator[Note]:
             "info",
             f"{launch.launcher} reads no hostfile",
             "Its own options, or the scheduler, say on which machines it starts processes.",
+            do="",
             place=start.place,
-            evidence=(),
         )

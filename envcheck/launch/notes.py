@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from packaging.version import Version
 
 from envcheck import versions
+from envcheck.catalogue.known import check
 from envcheck.clean import clip
 from envcheck.model import Finding
 
@@ -19,8 +20,6 @@ NEWEST: Final = Version("0.19.8")
 """The newest release whose launcher was read; stands in where the version isn't known."""
 
 _TITLES: Final = {"deepspeed": "DeepSpeed"}
-
-SOURCE: Final = "https://github.com/deepspeedai/DeepSpeed/blob/v0.19.5/deepspeed/launcher/runner.py"
 
 
 class Note(NamedTuple):
@@ -83,19 +82,25 @@ def note(
     identifier: str,
     severity: str,
     title: str,
-    why: str,
+    why: str = "",
     *,
     release: Release | None = None,
     place: str = "",
     text: str = "",
     instead: str = "",
+    do: str | None = None,
     **more: Any,
 ) -> Note:
     """
     Make a note; what the finding doesn't say otherwise is certain and loud.
+
+    Args:
+        do: What to do, where it isn't what the table of checks says; empty: `why` says it.
     """
+    about = check(identifier)
+    why = f"{why} {about.do if do is None else do}".strip()
     because = tuple(filter(None, (place, clip(text) if text else "")))
-    fields = {"certainty": "certain", "because": because, "evidence": (SOURCE,), **more}
+    fields = {"certainty": "certain", "because": because, "evidence": about.source, **more}
     packages = release.packages if release else {}
     found = Finding(
         id=identifier,

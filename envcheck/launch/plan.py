@@ -78,7 +78,7 @@ def plan(pool: Mapping[str, Host], asked: Asked, release: Release) -> Plan:
                 "filter/with-numbers",
                 "error",
                 "--num_nodes and --num_gpus can't be given with --include or --exclude",
-                "DeepSpeed stops. Name the hosts and slots in the filter alone.",
+                "DeepSpeed stops.",
                 release=release,
             )
         )
@@ -120,8 +120,7 @@ def plan(pool: Mapping[str, Host], asked: Asked, release: Release) -> Plan:
                 "hostfile/no-process",
                 "warning",
                 "No host has a slot, so no process is started",
-                "The launcher ends at once, without an error. Write the number of GPUs of each "
-                "host.",
+                "The launcher ends at once, without an error.",
                 release=release,
                 silent=True,
             )
@@ -186,6 +185,7 @@ def _launcher(
             "error",
             f"DeepSpeed {release} has no launcher {clip(asked.launcher)!r}",
             f"It has: {', '.join(sorted(names))}.",
+            do="",
             **where,
         )
         return
@@ -197,8 +197,7 @@ def _launcher(
                 "launcher/no-filters",
                 "error",
                 f"The launcher {name} takes no {' and no '.join(given)}",
-                "It uses all slots of the hostfile. Write the hosts and slots of this run in a "
-                "hostfile of its own.",
+                "It uses all slots of the hostfile.",
                 **where,
             )
     unequal = len({host.slots for host in pool.values()}) > 1
@@ -246,9 +245,7 @@ def _only(host: str, release: Release) -> Iterator[Note]:
         "hostfile/one-host",
         "info" if here else "warning",
         f"One host alone: the run is started on this machine, whether or not it is {clip(host)}",
-        "DeepSpeed starts other machines only where two or more hosts are left; --force_multi "
-        "forces it. For this "
-        "machine no hostfile is needed, and without one no ssh to it is tried.",
+        "DeepSpeed starts other machines only where two or more hosts are left; --force_multi forces it.",
         release=release,
         certainty="certain" if here else "needs-verification",
         verify="" if here else f"Whether the command is given on {clip(host)} itself.",

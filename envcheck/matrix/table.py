@@ -5,7 +5,7 @@ A table that is kept as YAML and read as JSON, since a check reads no YAML.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envcheck.errors import MatrixError
 from envcheck.matrix import strict_yaml
@@ -16,29 +16,54 @@ if TYPE_CHECKING:
     from envcheck.matrix.texts import Problem
 
 
-def read(form: Kind, content: str, path: str) -> list[dict[str, Any]]:
+class Table(NamedTuple):
     """
-    Read a table of this form.
-
-    Raises:
-        MatrixError: Something in it is wrong; every problem is listed.
+    The two files of a table, which lie beside each other.
     """
-    problems: list[Problem] = []
-    node = strict_yaml.parse(content, path, problems)
-    data: list[dict[str, Any]] = [] if node is None else form.read(node, Problems(path, problems))
-    if problems:
-        raise MatrixError(tuple(str(problem) for problem in sorted(problems)))
-    return data
 
+    form: Kind
+    json: str
+    "What a check reads (`envcheck.compiled.rows`)."
 
-def compiled(form: Kind, source: str) -> str:
-    """
-    Return the JSON of a table's file: a row a line.
+    @property
+    def source(self) -> str:
+        """
+        Return the path of the file that people write.
+        """
+        return f"{self.json.removesuffix('.json')}.yaml"
 
-    Raises:
-        MatrixError: Something in the file is wrong.
-    """
-    with open(source, encoding="utf-8") as file:
-        rows = read(form, file.read(), source)
-    lines = (json.dumps(row, separators=(",", ":")) for row in rows)
-    return "[\n" + ",\n".join(lines) + "\n]\n"
+    def read(self, content: str, path: str) -> list[dict[str, Any]]:
+        """
+        Read the YAML of such a table.
+
+        Raises:
+            MatrixError: Something in it is wrong; every problem is listed.
+        """
+        problems: list[Problem] = []
+        node = strict_yaml.parse(content, path, problems)
+        data: list[dict[str, Any]] = []
+        if node is not None:
+            data = self.form.read(node, Problems(path, problems))
+        if problems:
+            raise MatrixError(tuple(str(problem) for problem in sorted(problems)))
+        return data
+
+    def compiled(self) -> str:
+        """
+        Return what the JSON file has to hold: a row a line.
+
+        Raises:
+            MatrixError: Something in the YAML is wrong.
+        """
+        with open(self.source, encoding="utf-8") as file:
+            rows = self.read(file.read(), self.source)
+        lines = (json.dumps(row, separators=(",", ":")) for row in rows)
+        return "[\n" + ",\n".join(lines) + "\n]\n"
+
+    def write(self) -> None:
+        """
+        Make the JSON file of the YAML.
+        """
+        made = self.compiled()
+        with open(self.json, "w", encoding="utf-8") as output:
+            output.write(made)

@@ -10,7 +10,7 @@ from envcheck.errors import TrainingError
 from envcheck.training import wrapped
 from envcheck.training.groups import UNMARKED, names_of, of_optimizer
 from envcheck.training.layers import layers
-from envcheck.training.problem import Problem, Result
+from envcheck.training.problem import Problem, Result, do
 
 if TYPE_CHECKING:
     import os
@@ -130,7 +130,7 @@ def _of_model(found: Layers, stage: int | None) -> Iterator[Problem]:
             "native-stage-3",
             "error",
             "DeepSpeed's own expert layers can't be trained with ZeRO stage 3",
-            "Use stage 2, with offload_optimizer where memory is short.",
+            do("native-stage-3"),
             found.native,
             refused=True,
             entry=STAGE_3,
@@ -142,8 +142,7 @@ def _of_model(found: Layers, stage: int | None) -> Iterator[Problem]:
             "experts-frozen",
             "error" if own else "warning",
             "No expert parameter is trained",
-            "Is it what a filter such as --train_modules leaves? The names differ between base models: "
-            "see envcheck.training.check_trainable.",
+            do("experts-frozen"),
             names_of(frozen),
             refused=asserted,
             entry=UNMARKED if asserted else "",
@@ -164,8 +163,7 @@ def _of_model(found: Layers, stage: int | None) -> Iterator[Problem]:
             "experts-unmarked",
             "error",
             "Expert parameters have lost their marks, or never had them: DeepSpeed takes them for dense",
-            "Set allreduce = False and group_name (that of the layer: ep_size_1 …) on each. Copies of a "
-            "model and what adapters add have none.",
+            do("experts-unmarked"),
             names_of(bare),
         )
 

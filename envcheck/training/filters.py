@@ -12,7 +12,7 @@ from envcheck.errors import TrainingError
 from envcheck.training import wrapped
 from envcheck.training.groups import UNMARKED
 from envcheck.training.layers import layers
-from envcheck.training.problem import Problem, Result
+from envcheck.training.problem import Problem, Result, do
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -113,8 +113,7 @@ def _problems(
             "matches-frozen",
             "error",
             "A pattern matches only parameters that are frozen",
-            "Something froze them after the filter, or before it and the filter doesn't thaw: look for "
-            "requires_grad and for adapters.",
+            do("matches-frozen"),
             frozen,
         )
     found = layers(model)

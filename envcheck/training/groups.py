@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from envcheck.training.layers import is_marked
-from envcheck.training.problem import Problem, few
+from envcheck.training.problem import Problem, do, few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 UNMARKED: Final = "deepspeed/moe-groups-not-marked"
 MIXED: Final = "deepspeed/moe-group-holds-dense"
 SECTION: Final = "deepspeed/moe-optimizer-section"
-_SPLIT: Final = (
-    'Give each group a "name" and pass the groups through '
-    "deepspeed.moe.utils.split_params_into_different_moe_groups_for_optimizer before the optimizer is made."
-)
 _SPLITS_ITSELF: Final = (0, 14, 1)
 "The first DeepSpeed that splits the groups of an optimizer that it builds itself."
 
@@ -38,7 +34,7 @@ def of_optimizer(found: Layers, known: Optimizer, stage: int | None) -> Iterator
             "experts-not-optimized",
             "error",
             f"{len(missing)} trained expert parameters are in no group of the optimizer",
-            "Make the groups after the last parameter was added or unfrozen, from model.named_parameters().",
+            do("experts-not-optimized"),
             names_of(missing),
         )
     if found.kind not in {"deepspeed", "autoep"} or stage in {0, 3} or not known.paired:
@@ -54,7 +50,7 @@ def of_optimizer(found: Layers, known: Optimizer, stage: int | None) -> Iterator
             "groups-not-marked",
             "error",
             'No group of the optimizer is marked as one of experts: none has "moe" true',
-            _SPLIT,
+            do("groups-not-marked"),
             names_of(inside),
             refused=True,
             entry=UNMARKED,
@@ -94,7 +90,7 @@ def _misplaced(
             "experts-outside",
             "error",
             f"{len(outside)} of {len(found.experts)} expert parameters are in groups of dense ones",
-            f"DeepSpeed doesn't look, and reduces them as dense. {_SPLIT}",
+            f"DeepSpeed doesn't look, and reduces them as dense. {do('experts-outside')}",
             names_of(outside),
         )
 
@@ -109,7 +105,7 @@ def _group(found: Layers, group: Group) -> Iterator[Problem]:
             "dense-in-expert-group",
             "error",
             f'Group {group.number} has "moe" true and holds parameters that are not marked',
-            _SPLIT,
+            do("dense-in-expert-group"),
             tuple(dense),
             refused=True,
             entry=MIXED,
@@ -131,8 +127,7 @@ def _group(found: Layers, group: Group) -> Iterator[Problem]:
             "group-of-another-name",
             "error",
             f"Group {group.number} is named {group.name}, its parameters' group_name is {few(wanted)}",
-            "DeepSpeed looks the processes of a group up by its name: one group for each group_name, named "
-            "as it.",
+            do("group-of-another-name"),
             tuple(names),
             refused=group.name not in wanted,
         )

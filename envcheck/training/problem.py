@@ -46,6 +46,15 @@ class Problem(NamedTuple):
         return "\n".join(lines)
 
 
+def do(identifier: str) -> str:
+    """
+    Return what the table of checks says there is to do.
+    """
+    from envcheck.catalogue.known import check
+
+    return check(identifier).do
+
+
 def few(names: Sequence[str]) -> str:
     """
     Name the first of many.

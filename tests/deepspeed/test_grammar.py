@@ -11,7 +11,7 @@ import pytest
 from envcheck import versions
 from envcheck.deepspeed import values
 from envcheck.deepspeed.grammar import NEWEST, OLDEST, TABLE, Grammar, boundaries, grammar, table
-from envcheck.deepspeed.table import SOURCE, compiled, read
+from envcheck.deepspeed.table import TABLE as WRITTEN
 from envcheck.errors import MatrixError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def release(text: str) -> Grammar:
 
 def test_what_is_read_is_what_the_yaml_says() -> None:
     with open(TABLE, encoding="utf-8") as file:
-        assert file.read() == compiled()
+        assert file.read() == WRITTEN.compiled()
 
 
 def test_every_type_in_the_table_is_known() -> None:
@@ -49,11 +49,11 @@ def test_no_key_has_two_forms_in_one_release() -> None:
 
 
 def test_a_broken_table_is_told_with_file_and_line() -> None:
-    with open(SOURCE, encoding="utf-8") as file:
+    with open(WRITTEN.source, encoding="utf-8") as file:
         text = file.read().replace("{type: bool", "{typ: bool", 1)
 
     with pytest.raises(MatrixError, match="unknown key 'typ'"):
-        read(text, SOURCE)
+        WRITTEN.read(text, WRITTEN.source)
 
 
 @pytest.mark.parametrize(

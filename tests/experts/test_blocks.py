@@ -10,12 +10,12 @@ from packaging.version import Version
 from envcheck import versions
 from envcheck.errors import MatrixError
 from envcheck.experts import blocks
-from envcheck.experts.table import SOURCE, compiled, read
+from envcheck.experts.table import TABLE as WRITTEN
 
 
 def test_what_a_check_reads_is_made_of_what_people_write() -> None:
     with open(blocks.TABLE, encoding="utf-8") as file:
-        assert file.read() == compiled()
+        assert file.read() == WRITTEN.compiled()
 
 
 def test_every_type_stands_once_and_its_releases_rise() -> None:
@@ -30,7 +30,10 @@ def test_every_type_stands_once_and_its_releases_rise() -> None:
 
 def test_a_broken_table_is_told_with_its_line() -> None:
     with pytest.raises(MatrixError, match=r"models\.yaml:3: 'never'"):
-        read("- types: [a]\n  releases:\n    - {since: 1.0, blocks: [A], run: never}\n", SOURCE)
+        WRITTEN.read(
+            "- types: [a]\n  releases:\n    - {since: 1.0, blocks: [A], run: never}\n",
+            WRITTEN.source,
+        )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ from builders import write
 from commands import envcheck
 
 import envcheck as package
-from envcheck.launch import hosts_file
+from envcheck.launch import hostfile_check, hosts_file
+from envcheck.launch.notes import Release
+from envcheck.launch.plan import Asked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,13 +34,45 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_environment_file_beside_it_belongs_to_it(tmp_path: Path) -> None:
-    path = write(tmp_path / "hosts", "a slots=8\n")
-    assert hosts_file.read(str(path)) == hosts_file.Hosts(str(path), b"a slots=8\n")
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        pytest.param([], [], id="none"),
+        pytest.param(["run"], ["run"], id="beside it"),
+        pytest.param(["home"], ["home"], id="in the home folder"),
+        pytest.param(["run", "home"], ["home", "run"], id="both"),
+        pytest.param(["run", "home", "start"], ["home", "start"], id="where the run is started"),
+    ],
+)
+def test_the_environment_files_are_read_in_the_order_of_deepspeed(
+    there: list[str], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "start").mkdir()
+    path = write(tmp_path / "run" / "hosts", "a slots=8\n")
+    for each in there:
+        write(tmp_path / each / ".deepspeed_env", f"A={each}\n")
 
-    beside = write(tmp_path / ".deepspeed_env", "A=1\n")
-    read = hosts_file.read(str(path))
-    assert (read.environment_path, read.environment) == (str(beside), b"A=1\n")
+    read = hosts_file.read(str(path), folder=str(tmp_path / "start"))
+
+    assert [each.data.decode() for each in read.variables] == [f"A={each}\n" for each in expected]
+
+
+def test_what_the_home_folder_says_and_the_run_says_otherwise_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = write(tmp_path / "hosts", "a slots=8\nb slots=8\n")
+    write(tmp_path / "home" / ".deepspeed_env", "A=1\nB=1\n# note\n")
+    write(tmp_path / ".deepspeed_env", "A=2\nB=1\n")
+
+    read = hosts_file.read(str(path), folder=str(tmp_path))
+    notes = hostfile_check.examine(read, Asked(), Release(None)).notes
+
+    assert [(each.finding.id, each.place.rpartition("/")[2]) for each in notes] == [
+        ("deepspeed-env/no-equals-sign", ".deepspeed_env:3"),
+        ("deepspeed-env/replaced", ".deepspeed_env:1"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_numbers_that_do_not_fit_are_said(text: str, identifier: str, tmp_path: 
         "CUDA_VISIBLE_DEVICES=0,1 deepspeed --num_gpus 2 t.py",
         "CUDA_VISIBLE_DEVICES=4,5,6,7 torchrun --nproc_per_node 4 t.py",
         "torchrun --nnodes 2 --node_rank $RANK --master_addr $A --nproc_per_node 8 t.py",
-        "echo a slots=8 > hosts; deepspeed --hostfile no-such-hosts t.py",
+        "echo a slots=8 > hosts; deepspeed --hostfile hosts t.py",
         "torchrun --nnodes $N t.py",
     ],
 )
