@@ -92,14 +92,14 @@ def _trainer(
 
 
 def _shown(fact: Said) -> str:
-    """Say what a command line says, in its own words where a value would be more than it says."""
+    """Say what arguments say, in their own words where a value would be more than it says."""
     if fact.path.endswith(".enabled"):
-        return f"the command line has {clip(fact.argument, 40)}"
+        return f"the arguments have {clip(fact.argument, 40)}"
     value = quoted(fact.value)
     if isinstance(fact.value, list):
         value = " and ".join(map(str, fact.value))
     more = f" ({clip(fact.argument, 80)})" if fact.path == arguments.TRAIN else ""
-    return f"the command line says {value}{more}"
+    return f"the arguments say {value}{more}"
 
 
 def _both(launch: Launch, start: Start, release: Release) -> Iterator[Note]:

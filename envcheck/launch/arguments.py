@@ -60,13 +60,13 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 
 class Said(NamedTuple):
     """
-    What the command line says of one setting.
+    What the command line, or a trainer's YAML, says of one setting.
     """
 
     path: str
     value: Any
     argument: str
-    "As it is written there: `--learning_rate 2e-5`."
+    "As it is written there: `--learning_rate 2e-5`, `learning_rate: 2e-5`."
     sure: bool
     "False: a variable may be set where the script is started, or a later word may say otherwise."
 
@@ -99,7 +99,7 @@ def said(launch: Launch, total: Count) -> Iterator[Said]:
         number = _number(arguments.get(name))
         if number is not None and not (name in _FROM_ONE and number < 1):
             text = arguments[name]
-            yield Said(path, number, f"--{name} {text.text}", text.sure and launch.whole)
+            yield Said(path, number, _written(launch, name, text.text), text.sure and launch.whole)
     micro, steps = count(arguments.get(_PER_DEVICE)), count(arguments.get(STEPS))
     if micro.value and steps.value and total.value:
         batch = micro.times(steps).times(total)
@@ -108,9 +108,14 @@ def said(launch: Launch, total: Count) -> Iterator[Said]:
             yield Said(TRAIN, batch.value, words, batch.sure and launch.whole)
     one, other = _number(arguments.get("adam_beta1")), _number(arguments.get("adam_beta2"))
     if one is not None and other is not None:
-        words = f"--adam_beta1 {one} --adam_beta2 {other}"
+        words = f"{_written(launch, 'adam_beta1', one)} {_written(launch, 'adam_beta2', other)}"
         yield Said("optimizer.params.betas", [one, other], words, launch.whole)
     yield from _precision(launch)
+
+
+def _written(launch: Launch, name: str, value: object) -> str:
+    """Return an argument as it is written: on a command line, or in YAML."""
+    return f"{name}: {value}" if launch.launcher == "yaml" else f"--{name} {value}".rstrip()
 
 
 def _precision(launch: Launch) -> Iterator[Said]:
@@ -123,11 +128,11 @@ def _precision(launch: Launch) -> Iterator[Said]:
             continue
         if name in launch.arguments and given[name] is not None:
             word = launch.arguments[name].text
-            yield Said(f"{name}.enabled", given[name], f"--{name} {word}".rstrip(), sure)
+            yield Said(f"{name}.enabled", given[name], _written(launch, name, word), sure)
         elif given[other] is True and name not in launch.arguments:
             # Nobody sets both: one that is on says that the other one is off.
             word = launch.arguments[other].text
-            yield Said(f"{name}.enabled", False, f"--{other} {word}".rstrip(), sure)
+            yield Said(f"{name}.enabled", False, _written(launch, other, word), sure)
 
 
 def experts(launch: Launch | None) -> dict[str, Any]:

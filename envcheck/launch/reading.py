@@ -1,5 +1,5 @@
 """
-Launch scripts and accelerate configurations, read from files with those they name; none of them is run.
+Launch scripts, accelerate's and trainers' YAML, read from files with those they name; none of them is run.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def named(path: str, configuration: str | None) -> Planned:
     if not starts:
         raise SourceError(
             f"{clean(path)} starts no training that envcheck knows: neither torchrun, deepspeed, accelerate "
-            "launch, srun nor python with a script, nor is it an accelerate configuration"
+            "launch, srun nor python with a script, nor is it an accelerate configuration, nor "
+            "a trainer's YAML that names a DeepSpeed configuration"
         )
     return _planned(starts, configuration, asked=True)
 
@@ -114,8 +115,13 @@ def _is_yaml(text: str) -> bool:
 
 
 def _of_yaml(path: str, text: str) -> Iterator[Start]:
-    from envcheck.launch import accelerate, accelerate_run, inline
+    from envcheck.launch import accelerate, accelerate_run, inline, trainer_yaml
 
+    folder = os.path.dirname(path) or "."
+    launch = None if _is_yaml(text) else trainer_yaml.read(text, path)
+    if launch is not None:
+        yield _start(path, folder, launch, frozenset())
+        return
     if not _is_yaml(text) and "deepspeed_config:" not in text and "distributed_type" not in text:
         return
     config, notes = accelerate.read(text, path)
@@ -123,7 +129,6 @@ def _of_yaml(path: str, text: str) -> Iterator[Start]:
     inside = accelerate_run.inside(config) if config is not None else {}
     name = accelerate_run.text(inside, "deepspeed_config_file")
     line = inside["deepspeed_config_file"].line if name else 0
-    folder = os.path.dirname(path) or "."
     where, expected = located(Text(name), ".", folder)
     hosts, missing = _hosts(Text(accelerate_run.text(inside, "deepspeed_hostfile")), ".", folder)
     made = inline.read(config, None) if config is not None and not name else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from envcheck.clean import clip
-from envcheck.launch import arguments, started
+from envcheck.launch import arguments, started, trainer_yaml
 
 if TYPE_CHECKING:
     from envcheck.launch.hosts_file import Hosts
@@ -51,6 +51,8 @@ def _sizes(start: Start, hosts: Hosts | None, release: Release) -> Sizes:
 
 def _started(start: Start, size: Sizes) -> str:
     kind = start.launch.launcher if start.launch is not None else "accelerate configuration"
+    if kind == trainer_yaml.KIND:
+        return "a trainer's arguments"
     if size.nodes.value and size.each.value:
         on = f"{size.nodes.value} nodes × " if size.nodes.value > 1 else ""
         return f"{kind}, {on}{size.each.value} process{'es' * (size.each.value != 1)}"
