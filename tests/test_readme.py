@@ -81,6 +81,14 @@ def test_every_option_and_command_it_names_exists() -> None:
         assert all(word in shown for word in options), line
 
 
+@pytest.mark.parametrize("group", [(), ("matrix",)], ids=["envcheck", "matrix"])
+def test_what_a_command_does_fits_its_line_in_the_list(group: tuple[str, ...]) -> None:
+    listed = envcheck(*group, "--help").stdout.partition("Commands:")[2]
+
+    assert listed
+    assert "..." not in listed
+
+
 def test_its_table_of_exit_codes_is_that_of_the_help() -> None:
     text = README.read_text(encoding="utf-8")
     table = re.findall(r"^\| (\d+) \| (.+?) \|$", text, re.MULTILINE)

@@ -19,7 +19,7 @@ def explain(
     matrix: MatrixOption = None,
 ) -> Action:
     """
-    Show everything known about one entry, one known-good set, one project or one check.
+    Show everything known about one entry, set, project or check.
     """
     from envcheck.lookup import explain as explain_
 
