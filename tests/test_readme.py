@@ -9,6 +9,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from commands import ROOT, envcheck
 from models import Parameter, deepspeed_model, split
 
@@ -19,8 +20,6 @@ from envcheck.trials import picture, sheet
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 README = ROOT / "README.md"
 FIRST = re.compile(r"^python3 -m venv \.venv && (.*)$", re.MULTILINE)
