@@ -150,7 +150,7 @@ def _doubtful(entry: Mapping[str, Any]) -> str:
     - a good part of the people with these versions fulfil them (a ZeRO stage that half of them use), or
     - the defect lived in at most three releases, and one next to them cures: to leave those costs less
       than to find out, if the unknown facts are a usual way to train (offload, a scheduler, experts,
-      a Python that these releases admit) rather than a key that hardly anybody sets.
+      a Python that many had by then) rather than a key that hardly anybody sets.
 
     What is neither stays a note: a GPU that most don't have, a platform on which few train, a
     configuration key that DeepSpeed names at the first run anyway.

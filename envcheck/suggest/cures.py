@@ -81,7 +81,8 @@ def _ways(advisor: Advisor) -> Iterator[tuple[Hit, list[Limit]]]:
             for hit in of_these:
                 if hit.id not in told:
                     told[hit.id] = _versions(cast("Cause", hit.subject))
-                yield from ((hit, limits) for limits in told[hit.id][number : number + 1])
+                ways = told[hit.id][number : number + 1]
+                yield from ((hit, limits) for limits in ways if limits)
 
 
 def _counts(advisor: Advisor) -> Callable[[Hit], bool]:
@@ -107,15 +108,17 @@ def _refused(cause: Cause) -> bool:
 
 def _versions(cause: Cause) -> list[list[Limit]]:
     """
-    Return what an entry recommends, if versions are what it recommends first.
+    Return what an entry recommends as far as that is versions; an empty way for advice that it gives first.
 
-    Where it would rather have a setting or a script changed, who has the trouble is better off with
-    that (`envcheck explain` tells it) than with a release of another year.
+    Who can follow advice is better off with it, so versions are a second way then. Where an entry would
+    rather have a setting changed, that does (`envcheck explain` tells it), and no release of another
+    year is called for.
     """
     fixes = cause.record().get("fixes", ())
-    if not (fixes and "packages" in fixes[0]):
+    if not fixes or not {"packages", "advice"} & {*fixes[0]}:
         return []
-    return [pinned(fix["packages"]) for fix in fixes if "packages" in fix]
+    ways = [pinned(fix["packages"]) for fix in fixes if "packages" in fix]
+    return [[], *ways] if "advice" in fixes[0] else ways
 
 
 def _smallest(advisor: Advisor, search: Search, hit: Hit, limits: list[Limit]) -> Suggestion | None:

@@ -117,3 +117,23 @@ def test_of_very_many_notes_the_worst_and_the_certain_are_looked_at(
     advised = [identifier for each in found for identifier in each.advised_by]
     assert advised[:21] == [f"deepspeed/n{number}" for number in range(40, 61)]
     assert 21 < len(advised) < 60
+
+
+def test_where_advice_is_given_first_versions_come_after_the_first_ways_of_others(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    entry = "- {{id: deepspeed/{}, severity: info, packages: [deepspeed==0.13.1], fixes: [{}]}}\n"
+    advice, *ways = (
+        "{advice: Wait.}",
+        *(f'{{packages: ["deepspeed=={each}"]}}' for each in ("0.9.5", "0.12.3", "0.14.5")),
+    )
+    known = matrix(
+        entry.format("a", ", ".join((advice, ways[0], ways[2]))) + entry.format("b", ways[1]),
+        releases=RELEASES,
+    )
+    found = audit(environment("deepspeed==0.13.1"), known).suggestions
+
+    assert [(str(each.changes[0].after), *each.advised_by) for each in found] == [
+        ("0.12.3", "deepspeed/b"),
+        ("0.9.5", "deepspeed/a"),
+    ]
