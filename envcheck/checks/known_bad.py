@@ -127,7 +127,11 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
         kind="known-bad",
         severity=hit.severity,
         certainty="certain" if hit.certain else "needs-verification",
-        packages={name: _installed(environment, name) for name in hit.packages},
+        packages={
+            name: _installed(environment, name)
+            for name in hit.packages
+            if name in environment.packages or environment.complete  # else: not known to be missing
+        },
         title=record["title"],
         why=_one_line(record["why"]),
         because=(*cause.because, *_named(cause, environment)),

@@ -277,6 +277,10 @@ def test_a_package_that_must_be_missing_takes_part_and_is_looked_for_again(
 
     assert (hit.severity, hit.certain, hit.packages) == ("error", True, ("trl", "tf-keras"))
     assert known_bad.finding(hit, made, known).packages == {"trl": "0.7.0", "tf-keras": None}
+    listed = made._replace(complete=False)
+    (doubtful,) = known_bad.hits(listed, known)
+    assert (doubtful.severity, doubtful.certain) == ("info", False)
+    assert known_bad.finding(doubtful, listed, known).packages == {"trl": "0.7.0"}
     again = known_bad.watch(known)
     assert ids(again(made, worlds.names("tf-keras"))) == ["trl/a"]
     both = environment("trl==0.7.0", "tf-keras==2.16.0", complete=True)
