@@ -56,6 +56,16 @@ class Progress:
         broken = f" at {record.broken.stage}" if record.broken else ""
         self._cell(cell, f"{record.outcome}{broken} ({record.seconds:.1f} s)")
 
+    def interrupted(self, folder: str) -> None:
+        """
+        Say what is left of it.
+        """
+        if self._cells == 1:
+            self._write("interrupted: nothing is recorded of it")
+        else:
+            done = f"{self._done} of {self._cells} cells are recorded in {clip(folder, 200)}"
+            self._write(f"interrupted: {done}; the same command goes on from there")
+
     def stage(self, cell: Cell, stage: str, ended: Stage | None) -> None:  # noqa: ARG002
         """
         Say that a stage of a cell begins, or how it ended.

@@ -4,14 +4,17 @@ What one `envcheck try` does, from what was asked to records and a report: one s
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from envcheck import versions
+from envcheck.checks.known_bad import Cause
+from envcheck.checks.requirements import Breach
 from envcheck.clean import clean, clip
 from envcheck.errors import SourceError
 from envcheck.trials import asked as asked_
-from envcheck.trials import bisect, days, grid, report, stages, table
+from envcheck.trials import bisect, days, explain, grid, report, stages, table
 from envcheck.trials.installer import RefusedError, UnreachableError, Wanted
 from envcheck.trials.process import Limits
 from envcheck.trials.progress import progress
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from envcheck.trials.record import Record
     from envcheck.trials.workshop import Workshop
 
+_ENDED: Final = re.compile(r"no end after .* seconds|MiB of memory: ended")
 LEAST: Final = 256
 """MiB of memory below which not even torch could be imported."""
 
@@ -127,7 +131,11 @@ class Session:
         shop = self._shop._replace(limits=Limits(self._options.timeout, limit))
         found: dict[int, Record] = {}
         with progress(len(cells)) as display:
-            found.update(grid.try_all(cells, shop, self._book, display, parallel))
+            try:
+                found.update(grid.try_all(cells, shop, self._book, display, parallel))
+            except KeyboardInterrupt:
+                display.interrupted(shop.place.folder)
+                raise
         return [found[number] for number in range(len(cells))]
 
     def _one(self, record: Record) -> Iterator[Row]:
@@ -145,15 +153,42 @@ class Session:
         broken = record.broken
         log = log_path(self._shop.place, record)
         if broken is not None and broken.stage == "resolve":
+            clash = self._clash(record)
             others = "another Python (--python)"
             if record.resolved != self._today:
                 others += f", or a later day than {record.resolved} (--date)"
-            yield f"the installer's whole answer is in {log}; {others} may do"
+            yield f"the installer's whole answer is in {log}; {clash or f'{others} may do'}"
         elif broken is not None:
             yield f"all that it printed is in {log}"
-            yield "`envcheck try --bisect PACKAGE --good V --bad V …` finds the release that broke it"
+            if _ENDED.search(broken.line):
+                yield "it may need more than it was given: --timeout, --stage-timeout, --memory"
+            yield self._known(record)
         elif record.outcome == "not-run":
             yield f"all that was printed is in {log}"
+
+    def _clash(self, record: Record) -> str:
+        """Say which of the versions that were asked for can't be had together; empty: none is known."""
+        pins = explain.environment(record, self._matrix).packages
+        for hit in explain.hits(record, self._matrix):
+            if isinstance(hit.subject, Breach) and hit.subject.requirement.name in pins:
+                return (
+                    f"{hit.subject.package} declares {hit.subject.requirement}: give another version of "
+                    "one of the two"
+                )
+        return ""
+
+    def _known(self, record: Record) -> str:
+        """Say which entry explains a break, or how the release that broke it is found."""
+        for hit, _ in explain.explained(record, self._matrix):
+            if isinstance(hit.subject, Cause):
+                title = hit.subject.record()["title"]
+                return (
+                    f"this is known: {clean(title)}; `envcheck explain {hit.id}` says what cures it"
+                )
+        return (
+            "no entry explains it; `envcheck try --bisect PACKAGE --good V --bad V …` finds the release "
+            "that broke it"
+        )
 
     def _grid(self) -> tuple[list[Record], Iterator[Row]]:
         axes = asked_.grid(self._options.grid)

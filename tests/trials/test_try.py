@@ -185,6 +185,7 @@ def test_an_interrupt_leaves_no_process_and_no_half_record(
 
     assert running.returncode == (130 if number == signal.SIGINT else -number), said
     assert b"Traceback" not in said
+    assert (b"interrupted: nothing is recorded of it\n" in said) == (number == signal.SIGINT)
     assert not (tmp_path / "trials.jsonl").exists()
     until = time.monotonic() + 20
     while _pids(tmp_path) and time.monotonic() < until:
