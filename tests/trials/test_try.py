@@ -157,6 +157,44 @@ def test_the_release_that_broke_it_is_found(tmp_path: Path, shelf: dict[str, str
     assert "first bad: shaky 1.2 (the last good one before it is 1.1)" in done.stdout
 
 
+ENTRY = """\
+- id: shaky/gone
+  title: It wants what is gone
+  severity: error
+  packages: ["shaky==1.2"]
+  why: It is gone.
+  boundary: Run.
+  evidence: [https://example.org/1]
+  checked: 2026-11-24
+"""
+RELEASE = '- {version: "1.1", date: 2026-01-01, python: ">=3.8", requires: ["steady<2"]}\n'
+STEADY = '- {version: "2.0", date: 2026-01-01, python: ">=3.8", requires: []}\n'
+
+WHY = [
+    pytest.param(
+        ["shaky==1.2"], "this is known: It wants what is gone; `envcheck explain", id="known"
+    ),
+    pytest.param(["shouts==1.0"], "no entry explains it; `envcheck try --bisect", id="nothing"),
+    pytest.param(["shaky==1.1", "steady==2.0"], "shaky declares steady<2: give", id="a clash"),
+    pytest.param(["steady==9.0"], "another Python (--python) may do", id="no such version"),
+]
+
+
+@pytest.mark.parametrize(("asked", "told"), WHY)
+def test_what_broke_is_told_with_what_is_known_of_it(
+    asked: list[str], told: str, tmp_path: Path, shelf: dict[str, str]
+) -> None:
+    mine = {"known-bad/shaky": ENTRY, "releases/shaky": RELEASE, "releases/steady": STEADY}
+    for name, text in mine.items():
+        path = tmp_path / "mine" / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    where = ("--installer", "pip", "--dir", tmp_path / "d", "--matrix", tmp_path / "mine")
+    done = tried(*asked, *where, variables=shelf, code=1)
+
+    assert told in " ".join(done.stdout.split())
+
+
 def _pids(folder: Path) -> str:
     return subprocess.run(
         ["pgrep", "-f", str(folder)], capture_output=True, text=True, check=False
