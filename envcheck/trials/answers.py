@@ -18,6 +18,12 @@ _BUILD: Final = re.compile(
     re.IGNORECASE,
 )
 _FULL: Final = re.compile(r"No space left on device|Disk quota exceeded|os error (?:28|122)\b")
+_COMPILER: Final = re.compile(
+    r"can't find Rust compiler|Cargo, the Rust package manager, is not installed"
+    r"|command '[^']*' failed: No such file or directory|unable to execute '?[\w+-]+'?: No such file"
+    r"|Microsoft Visual C\+\+ .* is required|CUDA_HOME environment variable is not set"
+    r"|No such file or directory: '(?:[^']*/)?(?:nvcc|gcc|g\+\+|cc|c\+\+|cmake)'"
+)
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FRAME: Final = re.compile(r"^[\s×╰─▶│├┌└>*•-]+|^(?:ERROR|error|cause|Caused by):\s*")
 
@@ -34,6 +40,14 @@ def is_about_space(text: str) -> bool:
     Tell whether the disk is full.
     """
     return bool(_FULL.search(text))
+
+
+def lacks(text: str) -> str:
+    """
+    Return what of this machine is missing for a build, as a reason; empty: nothing that is known.
+    """
+    found = _COMPILER.search(text)
+    return f"needs a compiler: {found[0]}" if found else ""
 
 
 def error_line(text: str) -> str:

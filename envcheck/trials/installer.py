@@ -160,6 +160,9 @@ class Installer:
         line = answers.error_line(text) or f"{self.name} ended with exit code {ended.code}"
         if ended.how == "time":
             return UnreachableError(f"{self.name} had no end after {_LIMIT.seconds:.0f} seconds")
+        lacking = answers.lacks(text)
+        if lacking:
+            return UnreachableError(lacking)
         if answers.is_about_versions(text):
             return RefusedError(line)
         return UnreachableError(line)

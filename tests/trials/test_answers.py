@@ -70,3 +70,24 @@ TEXTS = [
 def test_an_installer_is_understood(text: str, line: str, about: tuple[bool, bool]) -> None:
     assert answers.error_line(text) == line
     assert (answers.is_about_versions(text), answers.is_about_space(text)) == about
+
+
+BUILDS = [
+    pytest.param("error: can't find Rust compiler\n", "can't find Rust compiler", id="rust"),
+    pytest.param(
+        "error: command 'gcc' failed: No such file or directory\n", "command 'gcc' failed", id="c"
+    ),
+    pytest.param(
+        "OSError: CUDA_HOME environment variable is not set. Please set it", "CUDA_HOME", id="cuda"
+    ),
+    pytest.param("error: command 'gcc' failed with exit code 1", "", id="it can't be compiled"),
+    pytest.param(BUILD, "", id="it lacks a package"),
+]
+
+
+@pytest.mark.parametrize(("text", "part"), BUILDS)
+def test_a_missing_compiler_is_no_fault_of_the_versions(text: str, part: str) -> None:
+    reason = answers.lacks(text)
+
+    assert reason.startswith("needs a compiler: ") == bool(part)
+    assert part in reason
