@@ -1,7 +1,8 @@
 """
 What became of a grid, so that a person can read it: which versions ran with which, and where it broke.
 
-Versions of the first package that went alike with all that both were tried with share a row.
+Versions of the first package that went alike with all that both were tried with share a row. What was
+drawn by lot is no grid, and has a row for each cell.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ def rows(records: Sequence[Record], width: int = WIDTH) -> Iterator[Row]:
         if len(records) > 1 and names:
             yield from _by_stage(records, names[0], width)
         return
+    if len(records) < 2 * len({_pins(record).get(names[0]) for record in records}):
+        yield from _by_cell(records, names[0], width)
+        return
     first, second, *rest = names
     parts = _parts(records, first, second, rest)
     tables = {title: _groups(cells, first, second) for title, cells in parts.items()}
@@ -66,9 +70,8 @@ def rows(records: Sequence[Record], width: int = WIDTH) -> Iterator[Row]:
         if way not in {OK, ""}
     )
     marks = {way: str(number) for number, way in enumerate(reasons, 1)} | {OK: OK}
-    wide = max(
-        len(first), *(len(_span(group.versions)) for groups in tables.values() for group in groups)
-    )
+    spans = (len(_span(group.versions)) for groups in tables.values() for group in groups)
+    wide = max([len(first), *spans])
     for title, groups in tables.items():
         if title:
             yield ((title, "strong"),)
@@ -108,6 +111,24 @@ def _by_stage(records: Sequence[Record], name: str, width: int) -> Iterator[Row]
         yield from wrapped(f"{found!s:<{wide}}  ", text, width, head_style="strong")
     yield ()
     yield from _legend(ways, width, ok="ran as it has to")
+
+
+def _by_cell(records: Sequence[Record], name: str, width: int) -> Iterator[Row]:
+    """Yield a row for each cell, by the version of one package: few versions were tried with several."""
+    marks = {OK: OK}
+    pythons = {record.python for record in records}
+    cells = [(versions.version(_pins(record).get(name, "")), record) for record in records]
+    told = [(found, record) for found, record in cells if found and record.outcome != "not-run"]
+    wide = max([len(name), *(len(str(found)) for found, _ in told)])
+    yield ((f"{name:<{wide}}  with", "label"),)
+    for found, record in sorted(told, key=lambda each: (each[0], each[1].asked, each[1].python)):
+        others = [f"{other} {its}" for other, its in _pins(record).items() if other != name]
+        others += [f"Python {record.python}"] if len(pythons) > 1 else []
+        mark = marks.setdefault(_way(record), str(len(marks)))
+        text = f"{mark:<4}{', '.join(others)}"
+        yield from wrapped(f"{found!s:<{wide}}  ", text, width, head_style="strong")
+    yield ()
+    yield from _legend(marks, width, ok=f"{_what(records)} together")
 
 
 def _legend(marks: Mapping[str, str], width: int, *, ok: str) -> Iterator[Row]:

@@ -42,6 +42,21 @@ def test_what_is_no_grid_has_no_table() -> None:
     assert list(picture.rows([])) == []
 
 
+def test_what_was_drawn_by_lot_has_a_row_for_each_cell() -> None:
+    more = ("peft==0.13.2", "transformers==4.46.1")
+    cells = [
+        cell("5.0.0", "1.1.1"),
+        cell("4.31.0", "0.34.2"),
+        cell("4.40.2", "0.20.3", REFUSED),
+        cell("4.44.0", "1.1.1", BROKEN),
+        cell("4.45.0", "1.1.1", NOT_RUN),
+        RECORD._replace(asked=more, python="3.12.1", stages=(Stage("peft", "ok"),)),
+    ]
+
+    assert_golden("trial-picture-by-lot.txt", plain(picture.rows(cells)))
+    assert "4.45.0" not in plain(picture.rows([cell("4.45.0", "1.1.1", NOT_RUN)] * 2))
+
+
 def of_four(*pins: str, broken: Stage | None = None) -> Record:
     """Return a cell of the import of four packages."""
     return RECORD._replace(asked=pins, stages=(broken or Stage("import", "ok"),))
