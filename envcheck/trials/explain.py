@@ -33,22 +33,27 @@ _EXPERTS: Final = {"moe-split": 2, "moe-unsplit": 2, "moe-stage-3": 3}
 
 def environment(record: Record, matrix: Matrix) -> Environment:
     """
-    Return the environment of a cell, as a list of its versions gives it, with what broke in it.
+    Return the environment of a cell, with what broke in it: all that was there, and nothing else was.
     """
     found = record.packages
     if not found:
         pins = map(exact, (*record.base, *record.asked))
         found = dict(pin for pin in pins if pin is not None)
     packages: dict[NormalizedName, Package] = {}
+    untracked: dict[NormalizedName, str] = {}
     for text, version in sorted(found.items()):
         name = versions.normalize(text)
         if name in matrix.tracked:
             packages[name] = Package(name, versions.version(version))
+        else:
+            untracked[name] = version
     torch = packages.get(versions.normalize("torch"))
     return Environment(
         origin="",
         kind="freeze",
         packages=packages,
+        untracked=untracked,
+        complete=bool(record.packages),
         python=record.python,
         platform=record.platform.partition("-")[0],
         cuda=cuda.of_label(torch),
@@ -73,7 +78,9 @@ def hits(record: Record, matrix: Matrix) -> list[Hit]:
     Return the entries and declared requirements that a check would find for a cell.
     """
     made = environment(record, matrix)
-    return [*known_bad.hits(made, matrix), *requirements.hits(made, matrix)]
+    # What the index says that a build declares need not be so of a build for the CPU: no triton is missing.
+    declared = requirements.hits(made._replace(complete=False), matrix)
+    return [*known_bad.hits(made, matrix), *declared]
 
 
 def errors(record: Record, matrix: Matrix) -> list[Hit]:
@@ -84,12 +91,17 @@ def errors(record: Record, matrix: Matrix) -> list[Hit]:
 
 
 def _named(record: Record, matrix: Matrix) -> list[Hit]:
-    """Return what is no error for most people, and names the very error that was seen here."""
+    """
+    Return warnings that name the very error that was seen here.
+
+    A note is none: what breaks is flagged, or is said not to have been run, with the reason.
+    """
     line = record.broken.line if record.broken else ""
     return [
         hit
         for hit in hits(record, matrix)
-        if isinstance(hit.subject, known_bad.Cause)
+        if hit.severity in {"error", "warning"}
+        and isinstance(hit.subject, known_bad.Cause)
         and shows(hit.subject.record().get("symptoms", ()), line)
     ]
 

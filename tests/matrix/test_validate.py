@@ -641,18 +641,48 @@ def test_a_run_of_a_trial_that_is_there_is_evidence() -> None:
     assert list(judge(made)) == []
 
 
-def test_what_is_no_error_for_most_explains_a_break_whose_error_it_names() -> None:
-    known = entry(severity="info", symptoms=[{"error": "No module named 'rich'"}], fixes=None)
+NAMED = [
+    pytest.param("warning", {"import": "No module named 'rich'"}, True, id="a warning names it"),
+    pytest.param("warning", {"import": "No module named 'poor'"}, False, id="or something else"),
+    pytest.param("info", {"import": "No module named 'rich'"}, False, id="a note flags nothing"),
+    pytest.param(
+        "error", {"import": "No module named 'poor'"}, True, id="an error needn't name it"
+    ),
+]
 
-    def against(line: str) -> list[str]:
-        of = cell("torch==2.0.1", failed={"import": line})
-        made = content(known, releases=RELEASES, trials=(trial("t", of),))
+
+@pytest.mark.parametrize(("severity", "failed", "explained"), NAMED)
+def test_a_warning_explains_a_break_whose_error_it_names(
+    severity: str, failed: dict[str, str], explained: bool
+) -> None:
+    known = entry(severity=severity, symptoms=[{"error": "No module named 'rich'"}], fixes=None)
+    of = cell("torch==2.0.1", failed=failed)
+    made = content(known, releases=RELEASES, trials=(trial("t", of),))
+
+    expected = [] if explained else [f"torch==2.0.1: it failed at import, but {BADLY}"]
+    assert [message for _, message in judge(made)] == expected
+
+
+def test_a_cell_proves_what_was_missing_in_it() -> None:
+    known = entry(absent=["triton"], fixes=None)
+
+    def against(**more: Any) -> list[str]:
+        made = content(known, releases=RELEASES, trials=(trial("t", cell("torch==2.0.1", **more)),))
         return [message for _, message in judge(made)]
 
-    assert against("ModuleNotFoundError: No module named 'rich'") == []
-    assert against("ModuleNotFoundError: No module named 'poor'") == [
-        f"torch==2.0.1: it failed at import, but {BADLY}"
+    broken = {"failed": {"train": "No."}}
+    assert against(**broken) == []
+    assert against(**broken, also=["triton==2.0.0"]) == [
+        f"torch==2.0.1: it failed at train, but {BADLY}"
     ]
+    assert against(also=["triton==2.0.0"]) == []
+
+
+def test_what_could_not_be_run_here_needs_no_entry() -> None:
+    of = cell("torch==2.0.1", **{"not-run": {"an artefact of the CPU: gloo": ["deepspeed-2-two"]}})
+    made = content(entry(severity="info", fixes=None), releases=RELEASES, trials=(trial("t", of),))
+
+    assert list(judge(made)) == []
 
 
 LINES = """\

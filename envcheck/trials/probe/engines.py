@@ -24,11 +24,27 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-3
 
-WAITS_FOR_ALL = (0, 19, 8)
-"""The first release in which ZeRO-3 waits for each gather: with gloo the last need not be done last."""
-
 NO_GROUPS = re.compile(r"moe layers, but None of the param groups are marked as MoE")
 NO_STAGE_3 = re.compile(r"MoE not supported with Stage 3|MoE is not supported with ZeRO Stage 3")
+
+ARTEFACTS = (
+    (
+        (1, 2),
+        (0, 18, 7),
+        (0, 19, 0),
+        re.compile(r"Output 0 of Split(Backward0)? is a view and is being modified inplace"),
+        "an artefact of the CPU: DeepSpeed 0.18.7 to 0.18.9 can't gather parameters with gloo",
+    ),
+    (
+        (3,),
+        (0, 0, 0),
+        (0, 19, 8),
+        re.compile(r"step \d+: the loss is "),
+        "an artefact of the CPU: DeepSpeed before 0.19.8 doesn't wait for all that gloo gathers",
+    ),
+)
+"""ZeRO stages, first release and first without, what is said then, and what is to be said of it: with gloo
+alone, so that it is seen in two processes on the CPU and tells nothing of a training on GPUs."""
 
 
 def zero(work: Work, stage: int, processes: int) -> dict[str, Any]:
@@ -36,16 +52,27 @@ def zero(work: Work, stage: int, processes: int) -> dict[str, Any]:
     Ten steps at this ZeRO stage, and the losses of stage 0.
     """
     _ready()
-    result = ranks.run(lambda rank: _steps(stage, rank, processes, "plain"), processes, work.folder)
     try:
+        result = ranks.run(
+            lambda rank: _steps(stage, rank, processes, "plain"), processes, work.folder
+        )
         _compare(work, stage, processes, result)
-    except Wrong:
-        if stage == 3 and processes > 1 and _version() < WAITS_FOR_ALL:
-            raise NotRun(
-                "an artefact of the CPU: DeepSpeed before 0.19.8 doesn't wait for all that gloo gathers"
-            ) from None
+    except (ranks.Failed, Wrong) as error:
+        reason = artefact(_version(), stage, str(error.args[0])) if processes > 1 else ""
+        if reason:
+            raise NotRun(reason) from None
         raise
     return result
+
+
+def artefact(version: tuple[int, ...], stage: int, said: str) -> str:
+    """
+    Why what was said in two processes is no fault of the versions; empty: it may well be.
+    """
+    for stages, first, mended, pattern, reason in ARTEFACTS:
+        if stage in stages and first <= version < mended and pattern.search(said):
+            return reason
+    return ""
 
 
 def _compare(work: Work, stage: int, processes: int, result: dict[str, Any]) -> None:
