@@ -94,10 +94,11 @@ def examine(path: str) -> tuple[Content, list[Problem]]:
         MatrixError: It isn't there, or holds no matrix.
     """
     content, problems = load(path)
-    if _is_built_in(path):
+    built_in = _is_built_in(path)
+    if built_in:
         _add_generated(content, shipped())
     if not problems:
-        below = None if _is_built_in(path) else open_matrix()
+        below = None if built_in else open_matrix()
         problems = sorted(
             Problem(os.path.join(path, place.file), place.line, message)
             for place, message in judge(content, below)
