@@ -15,11 +15,11 @@ from envcheck.clean import clean
 from envcheck.errors import MatrixError, SourceError, UsageError
 from envcheck.matrix import as_yaml, schema, strict_yaml
 from envcheck.matrix.insert import InsertError, insert
+from envcheck.matrix.judge import judge
 from envcheck.matrix.kinds import Problems
 from envcheck.matrix.load import Content, Place, parse
 from envcheck.matrix.store import INDEX_NAME, directory, open_matrix
 from envcheck.matrix.texts import FOLDERS, File, Problem, read
-from envcheck.matrix.validate import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
