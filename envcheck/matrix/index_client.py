@@ -1,5 +1,5 @@
 """
-A package index, as the user has set it up for uv or pip, and what it says about one project.
+The package indexes of the user, and what they say about one project.
 
 Files, upload times, Requires-Python and yanked come from the project page of the simple API in JSON
 (PEP 691, 700, 592); requirements from the PEP 658 metadata file, and where the index offers none,
@@ -11,17 +11,14 @@ when a client is opened.
 
 from __future__ import annotations
 
-import configparser
 import hashlib
 import os
-import re
-import sys
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from envcheck.errors import RefreshError, UsageError
+from envcheck.matrix.index_settings import index_settings
 from envcheck.matrix.published_file import (
     TIMEOUT,
     Declared,
@@ -31,53 +28,16 @@ from envcheck.matrix.published_file import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from pypi_simple import DistributionPackage, PyPISimple
-
-PYPI = "https://pypi.org/simple/"
-
-
-def index_settings(environ: Mapping[str, str]) -> tuple[str, str | None]:
-    """
-    Find the index and the certificates that the user has set up for uv or pip (on Linux).
-
-    Returns:
-        The address of the simple API, and the path of a CA bundle if one is set.
-
-    Raises:
-        RefreshError: A pip configuration file can't be read.
-    """
-    home = Path(environ.get("HOME") or Path.home())
-    user = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    system = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)
-    places = [Path(folder, "pip/pip.conf") for folder in system if folder]
-    places += [Path("/etc/pip.conf"), home / ".pip/pip.conf", user / "pip/pip.conf"]
-    named = environ.get("PIP_CONFIG_FILE") or ""
-    places += [Path(sys.prefix, "pip.conf"), Path(named or os.devnull)]
-    if named == os.devnull:  # pip, too, reads none then
-        places = []
-    config = configparser.RawConfigParser()
-    try:
-        for place in places:  # a later file wins, as it does for pip
-            config.read(place, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError):
-        # The parser's own message quotes the line, in which a password may stand.
-        raise RefreshError(f"{place}: broken, so the package index isn't known") from None
-
-    url = re.sub(r"^[\w.-]+=", "", environ.get("UV_DEFAULT_INDEX", ""))  # uv allows name=address
-    url = url or environ.get("UV_INDEX_URL") or environ.get("PIP_INDEX_URL") or ""
-    bundle = environ.get("PIP_CERT") or environ.get("REQUESTS_CA_BUNDLE")
-    return (
-        url or config.get("global", "index-url", fallback="") or PYPI,
-        bundle or config.get("global", "cert", fallback=None),
-    )
 
 
 @contextmanager
 def open_client(cache: Path | None, connections: int) -> Iterator[IndexClient]:
     """
-    Open a client for the index that the user has set up.
+    Open a client for the indexes that the user has set up.
 
     Raises:
         UsageError: The library that talks to the index isn't installed.
@@ -90,15 +50,16 @@ def open_client(cache: Path | None, connections: int) -> Iterator[IndexClient]:
         message = f"{error.name} is missing: python -m pip install 'ml-envcheck[refresh]'"
         raise UsageError(message) from None
 
-    url, bundle = index_settings(os.environ)
+    settings = index_settings(os.environ)
     retries = Retry(5, backoff_factor=0.5, status_forcelist=[429, 500, 502, 503, 504])
-    with PyPISimple(url, accept=ACCEPT_JSON_PREFERRED) as simple:
+    with PyPISimple(settings.address, accept=ACCEPT_JSON_PREFERRED) as simple:
         adapter = HTTPAdapter(pool_maxsize=connections, max_retries=retries)
         simple.s.mount("https://", adapter)
         simple.s.mount("http://", adapter)
-        if bundle:
-            simple.s.verify = bundle
-        yield IndexClient(simple, cache)
+        if settings.bundle:
+            simple.s.verify = settings.bundle
+        more = [PyPISimple(each, session=simple.s) for each in settings.extra]
+        yield IndexClient([simple, *more], cache)
 
 
 class IndexClient:
@@ -106,25 +67,27 @@ class IndexClient:
     Reads project pages, and what files declare, which never changes and is kept on disk.
     """
 
-    def __init__(self, simple: PyPISimple, cache: Path | None) -> None:
-        self._simple = simple
+    def __init__(self, indexes: Sequence[PyPISimple], cache: Path | None) -> None:
+        self._indexes = indexes
         self._cache = cache
 
     def files(self, project: str) -> list[DistributionPackage]:
         """
-        List every file of a project.
+        List every file of a project, in the first index that has it.
 
         Raises:
-            RefreshError: There is no such project, or the index doesn't answer.
+            RefreshError: There is no such project, or an index doesn't answer.
         """
         from pypi_simple import NoSuchProjectError
 
-        try:
-            with _failures_of(project):
-                return self._simple.get_project_page(project, timeout=TIMEOUT).packages
-        except NoSuchProjectError:
-            host = urlsplit(self._simple.endpoint).hostname  # the address may hold a password
-            raise RefreshError(f"{project}: no such project in the index at {host}") from None
+        for index in self._indexes:
+            with suppress(NoSuchProjectError), _failures_of(project):
+                return index.get_project_page(project, timeout=TIMEOUT).packages
+        # An address may hold a password.
+        hosts = " or ".join(
+            dict.fromkeys(str(urlsplit(i.endpoint).hostname) for i in self._indexes)
+        )
+        raise RefreshError(f"{project}: no such project in the index at {hosts}")
 
     def declared(self, file: DistributionPackage) -> Declared:
         """
@@ -150,9 +113,9 @@ class IndexClient:
             return Declared(unknown=f"published only as {file.package_type}, which isn't read")
         with _failures_of(file.filename):
             if not file.has_metadata:
-                return read_requirements(self._simple.s, file.url)
+                return read_requirements(self._indexes[0].s, file.url)
             verify = bool(file.metadata_digests)
-            content = self._simple.get_package_metadata_bytes(file, verify, TIMEOUT)
+            content = self._indexes[0].get_package_metadata_bytes(file, verify, TIMEOUT)
             return Declared(requires_dist(content))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import re
 import sys
 import tarfile
@@ -22,7 +21,6 @@ from commands import envcheck
 
 from envcheck.errors import RefreshError, SourceError, UsageError
 from envcheck.matrix import command
-from envcheck.matrix.index_client import PYPI, index_settings
 from envcheck.matrix.refresh import refresh
 
 if TYPE_CHECKING:
@@ -33,6 +31,18 @@ pytest.importorskip("pypi_simple")  # comes with the extra `refresh`
 
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 NOISE = hashlib.shake_128(b"weights").digest(300_000)  # what makes a wheel large, and stays so
+
+
+SETTINGS = (
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX_URL",
+    "UV_INDEX",
+    "UV_EXTRA_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_CONFIG_FILE",
+    "XDG_CONFIG_HOME",
+)
+"What the machine on which the tests run may have set."
 
 
 class Index:
@@ -118,7 +128,7 @@ class Index:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    for name in ("UV_INDEX_URL", "UV_DEFAULT_INDEX", "PIP_CONFIG_FILE", "XDG_CONFIG_HOME"):
+    for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
     index = Index()
     monkeypatch.setenv("PIP_INDEX_URL", f"{index.address}/simple")
@@ -408,6 +418,22 @@ def test_an_unknown_project_is_named_and_a_password_is_not(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("setting", ["PIP_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_INDEX"])
+def test_what_the_first_index_does_not_have_is_asked_of_the_others(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    index.publish("a-1-py3-none-any.whl", b"-", metadata=metadata("x>=1"))
+    monkeypatch.setenv("PIP_INDEX_URL", f"{index.address}/empty")
+    monkeypatch.setenv(setting, f"{index.address}/bare {index.address}/simple")
+
+    refresh(["a"], tmp_path)
+
+    assert "x>=1" in (tmp_path / "a.yaml").read_text("utf-8")
+    assert index.visits[:3] == ["/empty/a/", "/bare/a/", "/simple/a/"]
+    with pytest.raises(RefreshError, match=r"^b: no such project in the index at 127\.0\.0\.1$"):
+        refresh(["b"], tmp_path)
+
+
 def test_an_index_that_cannot_send_a_part_is_refused(index: Index, tmp_path: Path) -> None:
     index.publish("a-1-py3-none-any.whl", wheel(metadata("torch")))
     index.has_ranges = False
@@ -429,50 +455,6 @@ def test_a_missing_library_is_named_with_the_way_to_get_it(
     with pytest.raises(UsageError, match=r"^pypi_simple is missing: .*'ml-envcheck\[refresh\]'$"):
         refresh(["a"], tmp_path / "releases")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("environ", "address"),
-    [
-        ({}, "https://conf/simple"),
-        ({"PIP_INDEX_URL": "https://pip/simple"}, "https://pip/simple"),
-        (
-            {"PIP_INDEX_URL": "https://pip/simple", "UV_INDEX_URL": "https://uv/simple"},
-            "https://uv/simple",
-        ),
-        (
-            {"UV_DEFAULT_INDEX": "corp=https://a/simple?b=c", "UV_INDEX_URL": "https://uv"},
-            "https://a/simple?b=c",
-        ),
-    ],
-)
-def test_the_index_is_the_one_set_up_for_the_installer(
-    tmp_path: Path, environ: dict[str, str], address: str
-) -> None:
-    config = tmp_path / "pip.conf"
-    config.write_text("[global]\nindex-url = https://conf/simple\ncert = /ca.pem\n", "utf-8")
-    environ = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(config), **environ}
-    assert index_settings(environ) == (address, "/ca.pem")
-    assert index_settings({**environ, "PIP_CERT": "/mine.pem"}) == (address, "/mine.pem")
-
-
-def test_files_are_read_in_the_order_of_pip_and_none_where_that_reads_none(tmp_path: Path) -> None:
-    for folder in ("system/pip", "home/pip"):
-        (tmp_path / folder).mkdir(parents=True)
-        text = f"[global]\nindex-url = https://{folder.split('/')[0]}/simple\n"
-        (tmp_path / folder / "pip.conf").write_text(text, "utf-8")
-    system = {"HOME": str(tmp_path), "XDG_CONFIG_DIRS": str(tmp_path / "system")}
-    user = {**system, "XDG_CONFIG_HOME": str(tmp_path / "home")}
-    assert index_settings(system)[0] == "https://system/simple"
-    assert index_settings(user)[0] == "https://home/simple"
-    assert index_settings({**user, "PIP_CONFIG_FILE": os.devnull}) == (PYPI, None)
-
-
-def test_a_broken_pip_configuration_is_one_line(tmp_path: Path) -> None:
-    config = tmp_path / "pip.conf"
-    config.write_text("index-url = https://conf/simple\n", "utf-8")
-    with pytest.raises(RefreshError, match=r"pip\.conf: broken, so the package index isn't known$"):
-        index_settings({"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(config)})
 
 
 # The command.
