@@ -150,6 +150,8 @@ class Finding(NamedTuple):
     "What to look at, or which option to give, where the certainty is `needs-verification`."
     silent: bool = False
     evidence: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    "What cures it beside other versions and DeepSpeed settings, in order of preference."
 
 
 class Change(NamedTuple):

@@ -72,6 +72,7 @@ VERIFY = Finding(
     title="A NaN gradient is applied to the weights in bf16",
     why="Nobody looks.",
     verify="Look at the DeepSpeed configuration. (Give --deepspeed-config FILE.)",
+    advice=("Train with one process.", "Train without overlapping communication."),
 )
 NOTE = Finding(
     id="deepspeed/note",
@@ -197,6 +198,7 @@ HOSTILE_REPORT = Report(
             why=f":: {HOSTILE}",
             because=(HOSTILE,),
             verify=HOSTILE,
+            advice=(HOSTILE,),
             evidence=(HOSTILE,),
         ),
     ),

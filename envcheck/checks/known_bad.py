@@ -142,6 +142,9 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
             for item in record["evidence"]
             if isinstance(item, str) or "url" in item
         ),
+        advice=tuple(
+            _one_line(fix["advice"]) for fix in record.get("fixes", ()) if "advice" in fix
+        ),
     )
 
 

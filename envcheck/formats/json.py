@@ -102,6 +102,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "because": list(finding.because),
         "verify": finding.verify,
         "evidence": list(finding.evidence),
+        "advice": list(finding.advice),
     }
 
 

@@ -27,6 +27,7 @@ _THEME: Final = Theme(
         "info": "bold blue",
         "silent": "bold magenta",
         "verify": "cyan",
+        "advice": "green",
         "link": "blue underline",
         "id": "dim",
         "command": "green",

@@ -180,6 +180,8 @@ def _finding(finding: Finding, width: int, *, in_full: bool) -> Iterator[Row]:
         yield from wrapped(_INDENT, f"verify: {finding.verify}", width, style="verify")
     if in_full and finding.why:
         yield from wrapped(_INDENT, finding.why, width)
+    for text in finding.advice if in_full else finding.advice[:1]:
+        yield from wrapped(_INDENT, f"do: {text}", width, style="advice")
     if in_full:
         for url in finding.evidence[:_SHOWN_EVIDENCE]:
             yield ((_INDENT, ""), (visible(url), "link"))

@@ -166,6 +166,11 @@ def test_a_finding_says_what_it_is_about(environment: MakeEnvironment, matrix: M
   why: |
     Because
       of that.
+  fixes:
+    - packages: [deepspeed==0.12.3]
+    - advice: |
+        Wait
+          for it.
   evidence:
     - https://example.org/one
     - {kind: run, url: "https://example.org/two"}
@@ -186,6 +191,7 @@ def test_a_finding_says_what_it_is_about(environment: MakeEnvironment, matrix: M
         "verify": "",
         "silent": True,
         "evidence": ("https://example.org/one", "https://example.org/two"),
+        "advice": ("Wait for it.",),
     }
 
 
