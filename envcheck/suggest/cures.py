@@ -9,7 +9,8 @@ recommends was seen to help, so it is told as well where it is something else:
   this trouble. Whoever has it wants its cure, and the smallest one; to others it is of no use.
 
 Where an entry knows two versions that cure, an older and a newer one as a rule, both are told: which of
-them a person can take depends on what else they need, and that the entry can't know.
+them a person can take depends on what else they need, and that the entry can't know. If it knows more,
+those go first that change the fewest packages here.
 
 The report for people shows these only when asked for more (`-v`); a machine's has them always.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, cast
 
+from envcheck import versions
 from envcheck.checks.known_bad import Cause
 from envcheck.model import SEVERITIES
 from envcheck.suggest.goal import Goal
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from envcheck.checks import Hit
-    from envcheck.model import Change, Suggestion
+    from envcheck.model import Change, Environment, Suggestion
     from envcheck.suggest.advisor import Advisor
     from envcheck.suggest.limits import Limit
     from envcheck.suggest.search import Search
@@ -80,7 +82,7 @@ def _ways(advisor: Advisor) -> Iterator[tuple[Hit, list[Limit]]]:
         for number in range(_MOST_WAYS):
             for hit in of_these:
                 if hit.id not in told:
-                    told[hit.id] = _versions(cast("Cause", hit.subject))
+                    told[hit.id] = _versions(cast("Cause", hit.subject), advisor.environment)
                 ways = told[hit.id][number : number + 1]
                 yield from ((hit, limits) for limits in ways if limits)
 
@@ -106,7 +108,7 @@ def _refused(cause: Cause) -> bool:
     return any("present" in wanted for wanted in conditions.values())
 
 
-def _versions(cause: Cause) -> list[list[Limit]]:
+def _versions(cause: Cause, environment: Environment) -> list[list[Limit]]:
     """
     Return what an entry recommends as far as that is versions; an empty way for advice that it gives first.
 
@@ -118,7 +120,18 @@ def _versions(cause: Cause) -> list[list[Limit]]:
     if not fixes or not {"packages", "advice"} & {*fixes[0]}:
         return []
     ways = [pinned(fix["packages"]) for fix in fixes if "packages" in fix]
+    ways.sort(key=lambda limits: _changes(limits, environment))
     return [[], *ways] if "advice" in fixes[0] else ways
+
+
+def _changes(limits: Iterable[Limit], environment: Environment) -> int:
+    """Return how many packages have to change for a way out."""
+    installed = environment.packages
+    return sum(
+        limit.package not in installed
+        or versions.satisfies(installed[limit.package].version, limit.operand) is not True
+        for limit in limits
+    )
 
 
 def _smallest(advisor: Advisor, search: Search, hit: Hit, limits: list[Limit]) -> Suggestion | None:

@@ -68,6 +68,22 @@ def test_nobody_is_told_a_third_way(environment: MakeEnvironment, matrix: MakeMa
     assert [str(each.changes[0].after) for each in found] == ["0.12.3", "0.9.5"]
 
 
+def test_the_ways_that_change_least_here_go_first(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    both = (
+        "{packages: [deepspeed==0.9.5, torch>=2.1]}, {packages: [deepspeed==0.12.3, peft==0.4.0]}"
+    )
+    known = matrix(
+        "- {id: deepspeed/notes, severity: info, packages: [deepspeed==0.13.1], "
+        f"fixes: [{both}, {{packages: [deepspeed==0.14.5, torch>=2.0]}}]}}",
+        releases=f"{RELEASES}\ntorch: [2.0.1, 2.1.0]\npeft: [0.4.0]",
+    )
+    found = audit(environment("deepspeed==0.13.1", "torch==2.0.1"), known).suggestions
+
+    assert [str(each.changes[0].after) for each in found] == ["0.14.5", "0.9.5"]
+
+
 def test_where_a_setting_is_recommended_first_no_release_is(
     environment: MakeEnvironment, matrix: MakeMatrix
 ) -> None:
