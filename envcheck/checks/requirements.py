@@ -8,7 +8,7 @@ release of that version declares.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from envcheck import versions
 from envcheck.checks import Hit
@@ -26,6 +26,31 @@ if TYPE_CHECKING:
     from envcheck.matrix import Matrix
     from envcheck.model import Environment, Package
     from envcheck.versions import Requirement
+
+
+_TRAINERS: Final = frozenset(
+    (
+        "axolotl",
+        "datasets",
+        "diffusers",
+        "lightning",
+        "llamafactory",
+        "ms-swift",
+        "nemo-toolkit",
+        "openrlhf",
+        "optimum",
+        "pytorch-lightning",
+        "sentence-transformers",
+        "setfit",
+        "torchtune",
+        "unsloth",
+        "unsloth-zoo",
+        "verl",
+        "xtuner",
+    )
+)
+"""What drives the core of a stack, and reaches into it: such a package learned most of its caps from a
+break. (Of the published sets none has such a cap broken; of vllm, which also only serves, some do.)"""
 
 
 class Breach(NamedTuple):
@@ -95,6 +120,8 @@ def judged(name: NormalizedName, required: Requirement, environment: Environment
         holds is None,
     )
     severity = ("error", "warning", "info", "info")[sum(doubts)]
+    if severity == "info" and name in _TRAINERS and holds:
+        severity = "warning"
     identifier = f"requirement/{name}/{required.name}"
     breach = Breach(name, required)
     return Hit(identifier, severity, bool(holds), (name, required.name), breach)

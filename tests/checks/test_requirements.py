@@ -29,7 +29,9 @@ accelerate: [0.26.1, 1.0.1]
 tokenizers: [0.15.2, 0.19.1, 0.20.0]
 huggingface-hub: [0.20.3]
 vllm:
-  - {version: 0.6.0, requires: ["torch==2.4.0"]}
+  - {version: 0.6.0, requires: ["torch==2.4.0", "transformers<4.41"]}
+unsloth:
+  - {version: 2025.9.9, requires: ["transformers<4.41"]}
 torch: [2.4.0, 2.5.1]
 """
 
@@ -78,6 +80,16 @@ def found(environment: Environment, matrix: Matrix) -> list[Finding]:
             ["vllm==0.6.0", "torch==2.5.1"],
             {"requirement/vllm/torch": "warning"},
             id="outside of the core of a stack",
+        ),
+        pytest.param(
+            ["vllm==0.6.0", "transformers==4.41.0"],
+            {"requirement/vllm/transformers": "info"},
+            id="a cap outside of the core",
+        ),
+        pytest.param(
+            ["unsloth==2025.9.9", "transformers==4.41.0"],
+            {"requirement/unsloth/transformers": "warning"},
+            id="a cap of what trains by the core",
         ),
         pytest.param(["vllm==0.6.0", "torch==2.4.0+cu121"], {}, id="a pin with a label"),
     ],
