@@ -50,6 +50,8 @@ class Requirement(NamedTuple):
     marker: str = ""
     extras: str = ""
     url: str = ""
+    extra: str = ""
+    "The extra of the declaring package for which it is required; empty: it is required anyway."
 
     def __str__(self) -> str:
         extras = f"[{self.extras}]" if self.extras else ""

@@ -104,7 +104,7 @@ def judged(name: NormalizedName, required: Requirement, environment: Environment
     """
     other = environment.packages.get(required.name)
     if other is None:
-        if not environment.complete:
+        if required.extra or not environment.complete:
             return None
     elif versions.satisfies(other.version, required.specifier) is not False:
         return None
@@ -113,14 +113,16 @@ def judged(name: NormalizedName, required: Requirement, environment: Environment
         return None
     # Outside of the core of a training stack (an inference engine, a user interface) a broken promise
     # matters only to who uses that package; a newer release than was declared for often works; and a
-    # marker that can't be judged may not even apply. An entry that knows better says so.
+    # marker that can't be judged may not even apply; what is bound for an extra was at least tested
+    # within these bounds. An entry that knows better says so.
     doubts = (
         name not in CORE,
         other is not None and _only_capped(required.specifier, other.version),
         holds is None,
+        bool(required.extra),
     )
-    severity = ("error", "warning", "info", "info")[sum(doubts)]
-    if severity == "info" and name in _TRAINERS and holds:
+    severity = ("error", "warning", "info", "info", "info")[sum(doubts)]
+    if severity == "info" and name in _TRAINERS and holds and not required.extra:
         severity = "warning"
     identifier = f"requirement/{name}/{required.name}"
     breach = Breach(name, required)
@@ -157,12 +159,15 @@ def without_caps(specifier: str) -> str:
 
 def declared(package: Package, matrix: Matrix) -> Iterator[Requirement]:
     """
-    Yield what a package requires of tracked packages, without its extras.
+    Yield what a package requires of tracked packages, for the extras that are known too.
     """
     for text in _texts(package, matrix) or ():
         required = _split(text)
         if required is not None and required.name in matrix.tracked:
             yield required
+    if package.version is not None:
+        for extra, text in matrix.extras(package.name, versions.public(package.version)):
+            yield versions.requirement(text)._replace(extra=extra)
 
 
 def known(package: Package, matrix: Matrix) -> bool:
@@ -198,6 +203,8 @@ def finding(hit: Hit, environment: Environment, matrix: Matrix) -> Finding:  # n
     other = environment.packages.get(breach.requirement.name)
     found = "it is not installed" if other is None else f"{other.version} is installed"
     wanted = f"{breach.requirement.name}{breach.requirement.specifier}"
+    if breach.requirement.extra:
+        wanted += f" for its extra {breach.requirement.extra}"
     source = "its metadata" if package.requires is not None else "its release on the package index"
     return Finding(
         id=hit.id,

@@ -74,6 +74,7 @@ class Matrix:
         self._pins: dict[NormalizedName, list[tuple[str, list[tuple[int, int]]]]] = {}
         self._cells: dict[NormalizedName, list[tuple[Index, Mapping[str, Place]]]] = {}
         self._lists: dict[NormalizedName, list[str]] = {}
+        self._extras: dict[NormalizedName, list[tuple[str, list[tuple[str, str, str]]]]] = {}
         self._releases: dict[NormalizedName, list[Release]] = {}
         self._requires: dict[tuple[NormalizedName, Version], tuple[str, ...] | None] = {}
 
@@ -103,13 +104,16 @@ class Matrix:
         pins = self._pins[name] = []
         lists = self._lists[name] = []
         bundles = self._cells[name] = []
+        extras = self._extras[name] = []
         for number, layer in enumerate(self.layers):
-            found, sets, cells, known = layer.block(name)
-            lists += [known] if known else []
-            bundles += [(layer, cells)] if cells else []
-            rules += [(layer, rule) for rule in found if rule.id not in self._hidden[number]]
+            block = layer.block(name)
+            lists += [block.known] if block.known else []
+            bundles += [(layer, block.cells)] if block.cells else []
+            extras += [(block.known, block.extras)] if block.known else []
+            rules += [(layer, rule) for rule in block.rules if rule.id not in self._hidden[number]]
             pins += [
-                (specifier, [(number, at) for at in numbers]) for specifier, numbers in sets.items()
+                (specifier, [(number, at) for at in numbers])
+                for specifier, numbers in block.pins.items()
             ]
 
     def rules(self, name: NormalizedName) -> list[tuple[Index, Rule]]:
@@ -175,6 +179,21 @@ class Matrix:
             found = (layer.requires(name, version) for layer in reversed(self.layers))
             self._requires[key] = next((each for each in found if each is not None), None)
         return self._requires[key]
+
+    def extras(self, name: NormalizedName, version: Version) -> list[tuple[str, str]]:
+        """
+        Return (extra, requirement) for what one release declares for extras and not anyway.
+
+        Only extras count whose bounds tell which neighbours a release was made for (`refresh.EXTRAS`);
+        the last layer that knows the release has the say.
+        """
+        if name not in self._extras:
+            self._load(name)
+        text = f" {version} "
+        for known, extras in reversed(self._extras[name]):
+            if text in known:
+                return [(extra, required) for extra, required, given in extras if text in given]
+        return []
 
     def known_good(self, number: tuple[int, int]) -> Mapping[str, Any]:
         """

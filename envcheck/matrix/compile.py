@@ -68,6 +68,9 @@ def build(content: Content) -> bytes:
     for of, listed in content.releases.items():
         if listed:
             block(of)["known"] = f" {' '.join(each['version'] for each in listed)} "
+            extras = _extras(listed)
+            if extras:
+                block(of)["extras"] = extras
     places: dict[str, list[int]] = {}
     for tracked in sorted({*blocks, *content.releases}):
         rows = content.releases.get(tracked)
@@ -188,6 +191,24 @@ def _pack(releases: Iterable[Mapping[str, Any]], writer: _Writer) -> list[list[A
         row = [release["version"], release.get("date", ""), release.get("python", ""), place]
         rows.append([*row, 1] if "yanked" in release else row)
     return rows
+
+
+def _extras(releases: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """
+    Return what releases require for an extra and not anyway: extra, requirement, and the releases.
+
+    Where several extras name the same package, the first by name speaks for it.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for release in releases:
+        named = {versions.requirement(text).name for text in release.get("requires", ())}
+        for extra, texts in sorted(release.get("extras", {}).items()):
+            bounds = [(versions.requirement(text), text) for text in texts]
+            for required, text in bounds:
+                if required.specifier and required.name not in named:
+                    found.setdefault((extra, text), []).append(release["version"])
+            named.update(required.name for required, _ in bounds)
+    return [(*of, f" {' '.join(given)} ") for of, given in found.items()]
 
 
 def _lines(content: Content, ids: Iterable[str]) -> tuple[list[str], list[tuple[int, int]]]:

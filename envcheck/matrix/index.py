@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-FORMAT = 9
+FORMAT = 10
 """Raised whenever the layout changes: an index of another format is never read."""
 
 FIRST = 16
@@ -67,6 +67,22 @@ class Cell(NamedTuple):
     number: int
     "Which of the trial's cells it is."
     place: Place
+
+
+class Block(NamedTuple):
+    """
+    What is known of one package.
+    """
+
+    rules: list[Rule]
+    pins: Mapping[str, list[int]]
+    "The sets that pin it: specifier -> numbers of sets."
+    cells: Mapping[str, Place]
+    "Where the bundles of cells are that name it first, by version (for `Index.cells`)."
+    known: str
+    "Its known releases, with a space before and after each."
+    extras: list[tuple[str, str, str]]
+    "What its releases require for an extra and not anyway: extra, requirement, those releases, spaced alike."
 
 
 class Release(NamedTuple):
@@ -144,20 +160,13 @@ class Index:
                 (f"{self.name}: the index is damaged; install envcheck again",)
             ) from None
 
-    def block(
-        self, name: NormalizedName
-    ) -> tuple[list[Rule], Mapping[str, list[int]], Mapping[str, Place], str]:
+    def block(self, name: NormalizedName) -> Block:
         """
         Return what is known of a package.
-
-        Returns:
-            Its rules; the sets that pin it (specifier -> numbers of sets); where the bundles of cells are
-            that name it first, by version (for `cells`); its known releases, with a space before and
-            after each.
         """
         place = self.packages.get(name)
         if not place or not place[1]:
-            return [], {}, {}, ""
+            return Block([], {}, {}, "", [])
         data = self.read((place[0], place[1]))
         rules = [
             Rule(
@@ -170,7 +179,8 @@ class Index:
             )
             for identifier, severity, doubtful, pins, facts, start, length in data["rules"]
         ]
-        return rules, data["pins"], data["cells"], data["known"]
+        extras = [(extra, text, given) for extra, text, given in data.get("extras", ())]
+        return Block(rules, data["pins"], data["cells"], data["known"], extras)
 
     def _releases(self, name: NormalizedName) -> list[list[Any]]:
         if name not in self._rows:

@@ -5,7 +5,7 @@ Declared requirements among tracked packages.
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import worlds
@@ -30,6 +30,9 @@ tokenizers: [0.15.2, 0.19.1, 0.20.0]
 huggingface-hub: [0.20.3]
 vllm:
   - {version: 0.6.0, requires: ["torch==2.4.0", "transformers<4.41"]}
+trl:
+  - {version: 0.24.0, requires: [transformers], extras: {vllm: ["vllm<0.11,>=0.10.2"]}}
+  - {version: 0.25.0, extras: {vllm: ["vllm>=0.10.2; sys_platform != 'win32'"]}}
 unsloth:
   - {version: 2025.9.9, requires: ["transformers<4.41"]}
 torch: [2.4.0, 2.5.1]
@@ -92,6 +95,22 @@ def found(environment: Environment, matrix: Matrix) -> list[Finding]:
             id="a cap of what trains by the core",
         ),
         pytest.param(["vllm==0.6.0", "torch==2.4.0+cu121"], {}, id="a pin with a label"),
+        pytest.param(
+            ["trl==0.24.0", "vllm==0.6.0"],
+            {"requirement/trl/vllm": "warning"},
+            id="below what an extra asks for",
+        ),
+        pytest.param(
+            ["trl==0.24.0", "vllm==0.12.0"],
+            {"requirement/trl/vllm": "info"},
+            id="newer than an extra asks for",
+        ),
+        pytest.param(["trl==0.24.0"], {}, id="what an extra asks for is not there"),
+        pytest.param(
+            ["trl==0.25.0", "vllm==0.6.0"],
+            {"requirement/trl/vllm": "info"},
+            id="an extra on another platform, perhaps",
+        ),
     ],
 )
 def test_what_a_release_declares_must_hold(
@@ -99,6 +118,20 @@ def test_what_a_release_declares_must_hold(
 ) -> None:
     findings = found(environment(*pins), matrix(releases=RELEASES))
     assert {each.id: each.severity for each in findings} == broken
+
+
+def test_what_an_extra_asks_for_is_told_and_never_missing(
+    environment: MakeEnvironment, matrix: MakeMatrix
+) -> None:
+    known = matrix(releases=RELEASES)
+    metadata = {"trl": ["transformers", 'vllm==0.1; extra == "vllm"']}
+    facts: dict[str, Any] = {"requires": metadata, "complete": True}
+    made = environment("trl==0.24.0", "vllm==0.5.0", "transformers", **facts)
+    (finding,) = found(made, known)
+    assert finding.title == (
+        "trl 0.24.0 requires vllm<0.11,>=0.10.2 for its extra vllm, but 0.5.0 is installed"
+    )
+    assert found(environment("trl==0.24.0", "transformers", **facts), known) == []
 
 
 def test_installed_metadata_counts_before_release_facts(

@@ -70,7 +70,7 @@ def test_the_header_says_what_is_in_it() -> None:
 
 
 def test_a_block_holds_the_conditions_of_the_first_package() -> None:
-    rules, pins, cells, known = index().block(TORCH)
+    rules, pins, cells, known, extras = index().block(TORCH)
 
     assert [rule.id for rule in rules] == ["torch/breaks", "torch/breaks-too"]
     assert rules[0].packages == (("torch", ">=2.0,<2.1"), ("numpy", ">=2"))
@@ -79,6 +79,7 @@ def test_a_block_holds_the_conditions_of_the_first_package() -> None:
     assert pins == {"==2.0.1": [0, 2]}, "a set that is withdrawn never matches"
     assert cells == {}
     assert known == " 2.0.0 2.0.1 2.1.0 2.2.0 2.3.0 "
+    assert extras == []
 
 
 @pytest.mark.parametrize(
@@ -100,8 +101,22 @@ def test_what_may_be_wrong_is_never_an_error(
 
 
 def test_a_package_that_is_only_named_second_has_an_empty_block() -> None:
-    assert index().block(versions.normalize("numpy")) == ([], {}, {}, "")
-    assert index().block(versions.normalize("unheard-of")) == ([], {}, {}, "")
+    assert index().block(versions.normalize("numpy")) == ([], {}, {}, "", [])
+    assert index().block(versions.normalize("unheard-of")) == ([], {}, {}, "", [])
+
+
+def test_what_is_required_for_extras_stands_once_with_its_releases() -> None:
+    vllm = {"extras": {"serving": ["vllm==0.9"], "vllm": ["vllm>=0.8", "flash-attn", "peft>=0.1"]}}
+    made = [
+        *releases("1.0", "1.1", requires=["peft>=0.2"], **vllm),
+        *releases("1.2", requires=[], **vllm),
+        *releases("1.3", requires=["numpy"]),
+    ]
+
+    assert index(content(releases={"trl": made})).block(versions.normalize("trl")).extras == [
+        ("serving", "vllm==0.9", " 1.0 1.1 1.2 "),
+        ("vllm", "peft>=0.1", " 1.2 "),
+    ]
 
 
 def test_cells_are_found_by_the_version_of_their_first_package() -> None:
@@ -113,12 +128,12 @@ def test_cells_are_found_by_the_version_of_their_first_package() -> None:
     )
     found = index(content(entry(), trials=(made,)))
 
-    _, _, bundles, _ = found.block(TORCH)
+    bundles = found.block(TORCH).cells
     (one,) = found.cells(bundles["2.0.1"])
     assert (one.others, one.trial, one.number) == ((), "numpy-torch", 1)
     assert found.head(one.trial)["title"] == "How it went"
     assert found.read(one.place)["broken"] == "import"
-    _, _, bundles, _ = found.block(versions.normalize("numpy"))
+    bundles = found.block(versions.normalize("numpy")).cells
     assert [each.others for each in found.cells(bundles["1.26.4"])] == [(("torch", "2.0.1"),)]
     assert found.trial("numpy-torch") == made
 

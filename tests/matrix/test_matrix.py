@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from knowledge import content, entry, known_good, matrix, project, releases
@@ -8,6 +8,9 @@ from packaging.version import Version
 
 from envcheck import versions
 from envcheck.errors import MatrixError
+
+if TYPE_CHECKING:
+    from envcheck.matrix.load import Content
 
 TORCH = versions.normalize("torch")
 NUMPY = versions.normalize("numpy")
@@ -97,6 +100,20 @@ def test_releases_of_a_later_layer_win() -> None:
     assert both.requires(TORCH, Version("2.1")) == ("numpy<2",)
     assert both.requires(TORCH, Version("2.0")) == ("numpy",)
     assert both.requires(TORCH, Version("3.0")) is None
+
+
+def test_extras_of_a_later_layer_win() -> None:
+    def layer(extra: str, *of: str) -> Content:
+        return content(releases={"trl": releases(*of, extras={"vllm": [extra]})})
+
+    made = matrix(layer("vllm==0.9", "1.0", "1.1"), layer("vllm==0.8", "1.1", "1.2"))
+    trl = versions.normalize("trl")
+
+    assert {text: made.extras(trl, Version(text)) for text in ("1.0", "1.1", "2.0")} == {
+        "1.0": [("vllm", "vllm==0.9")],
+        "1.1": [("vllm", "vllm==0.8")],
+        "2.0": [],
+    }
 
 
 def test_nothing_is_read_twice() -> None:
