@@ -175,6 +175,16 @@ WRONG = [
         {"symptoms": [{"error": "/.*/"}]}, "the symptom '/.*/' matches everything", id="all"
     ),
     pytest.param(
+        {"symptoms": [{"error": r"/torch[\s\S]*no module/"}]},
+        r"the symptom '/torch[\\s\\S]*no module/' spans lines, but logs are read line by line",
+        id="several lines",
+    ),
+    pytest.param(
+        {"symptoms": [{"error": r"/build\.py.*\n.*import/"}]},
+        r"the symptom '/build\\.py.*\\n.*import/' spans lines, but logs are read line by line",
+        id="a line break",
+    ),
+    pytest.param(
         {"symptoms": [{"error": "/(cuda)?/"}]}, "the symptom '/(cuda)?/' matches everything", id="?"
     ),
     pytest.param(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _ONLY_A_CLASS: Final = re.compile(r"[\w.]*(Error|Exception|Warning)\s*:?\s*\Z|Traceback\b.*")
 "An error text without anything that tells one error from another."
+_SEVERAL_LINES: Final = re.compile(r"\\n|\[\\s\\S\]|\[\\S\\s\]")
+"What a regular expression over more than one line is written with."
 
 
 def at(part: str, messages: Iterable[str]) -> Iterator[Found]:
@@ -91,6 +93,8 @@ def symptom_problems(text: str) -> Iterator[str]:
         return
     if pattern.search("") or pattern.search("Traceback (most recent call last):"):
         yield f"the symptom {quoted(text)} matches everything"
+    if _SEVERAL_LINES.search(text):
+        yield f"the symptom {quoted(text)} spans lines, but logs are read line by line"
 
 
 def evidence_problems(evidence: Sequence[Any], matrix: Matrix) -> Iterator[str]:
