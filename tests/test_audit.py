@@ -184,6 +184,7 @@ def test_outside_of_a_projects_sets_is_a_finding(
         "verify": "",
         "silent": False,
         "evidence": (worlds.EVIDENCE,),
+        "advice": (),
     }
     assert report.project == "p"
 
