@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envcheck.suggest.choices import Scope
     from envcheck.versions import Requirement
 
-_GUESS: Final = 2.0
+_GUESS: Final = 4.0
 """What it costs to go back to a release that admits too new a version of another package only because
 nobody knew of that one yet."""
 
@@ -178,4 +178,12 @@ def pinned(texts: Iterable[str]) -> list[Limit]:
 
 
 def _too_new(version: Version, specifier: str) -> bool:
-    return versions.contains(requirements.without_caps(specifier), version)
+    """Tell whether a version is refused only by upper bounds and pins of older ones."""
+    left = ",".join(
+        clause
+        for clause in requirements.without_caps(specifier).split(",")
+        if not (
+            clause.startswith("==") and versions.contains(f">{clause[2:].rstrip('.*')}", version)
+        )
+    )
+    return versions.contains(left, version)

@@ -256,6 +256,25 @@ def test_nobody_goes_back_to_a_release_that_could_not_know_better(
     assert moved(last) == {"deepspeed": "0.9.0"}
 
 
+PINNED = """
+xformers:
+  - {version: 0.0.13, requires: ["torch>=1.12"]}
+  - {version: 0.0.23, requires: ["torch==2.1.2"]}
+  - {version: 0.0.24, requires: ["torch==2.2.0"]}
+torch: [2.1.2, 2.2.0]
+"""
+
+
+def test_nor_to_one_from_before_its_pins(environment: MakeEnvironment, matrix: MakeMatrix) -> None:
+    known = matrix(releases=PINNED)
+    made = environment("xformers==0.0.23", "torch==2.2.0")
+    goal = Goal(frozenset({"requirement/xformers/torch"}), frozenset(), errors=True)
+    down, _ = search(known, made, "down").run(goal)
+    assert moved(down) == {"torch": "2.1.2"}
+    up, _ = search(known, made, "up").run(goal)
+    assert moved(up) == {"xformers": "0.0.24"}
+
+
 OLD = """
 trl:
   - {version: "1.0", date: 2020-05-01}
