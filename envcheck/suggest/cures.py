@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from envcheck.suggest.search import Search
 
 _BOLD: Final = Goal(frozenset(), frozenset(), errors=True, bold=True)
-_MOST_NODES: Final = 32
+_MOST_NODES: Final = 24
 """How many nodes are looked at for all of them together: a large environment has many notes."""
 _MOST_WAYS: Final = 2
 """How many ways out of the same trouble are told."""
