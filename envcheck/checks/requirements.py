@@ -117,13 +117,13 @@ def judged(name: NormalizedName, required: Requirement, environment: Environment
     # within these bounds. An entry that knows better says so.
     doubts = (
         name not in CORE,
-        other is not None and _only_capped(required.specifier, other.version),
+        name not in _TRAINERS
+        and other is not None
+        and _only_capped(required.specifier, other.version),
         holds is None,
         bool(required.extra),
     )
     severity = ("error", "warning", "info", "info", "info")[sum(doubts)]
-    if severity == "info" and name in _TRAINERS and holds and not required.extra:
-        severity = "warning"
     identifier = f"requirement/{name}/{required.name}"
     breach = Breach(name, required)
     return Hit(identifier, severity, bool(holds), (name, required.name), breach)

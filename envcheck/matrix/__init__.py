@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-    from envcheck.matrix.index import Cell, Index, Place, Release, Rule
+    from envcheck.matrix.index import Block, Cell, Index, Place, Release, Rule
 
 
 def clashes(
@@ -73,8 +73,7 @@ class Matrix:
         self._rules: dict[NormalizedName, list[tuple[Index, Rule]]] = {}
         self._pins: dict[NormalizedName, list[tuple[str, list[tuple[int, int]]]]] = {}
         self._cells: dict[NormalizedName, list[tuple[Index, Mapping[str, Place]]]] = {}
-        self._lists: dict[NormalizedName, list[str]] = {}
-        self._extras: dict[NormalizedName, list[tuple[str, list[tuple[str, str, str]]]]] = {}
+        self._lists: dict[NormalizedName, list[Block]] = {}
         self._releases: dict[NormalizedName, list[Release]] = {}
         self._requires: dict[tuple[NormalizedName, Version], tuple[str, ...] | None] = {}
 
@@ -104,12 +103,10 @@ class Matrix:
         pins = self._pins[name] = []
         lists = self._lists[name] = []
         bundles = self._cells[name] = []
-        extras = self._extras[name] = []
         for number, layer in enumerate(self.layers):
             block = layer.block(name)
-            lists += [block.known] if block.known else []
+            lists += [block] if block.known else []
             bundles += [(layer, block.cells)] if block.cells else []
-            extras += [(block.known, block.extras)] if block.known else []
             rules += [(layer, rule) for rule in block.rules if rule.id not in self._hidden[number]]
             pins += [
                 (specifier, [(number, at) for at in numbers])
@@ -138,7 +135,7 @@ class Matrix:
         """
         if name not in self._lists:
             self._load(name)
-        return self._lists[name]
+        return [block.known for block in self._lists[name]]
 
     def cells(self, name: NormalizedName, version: str) -> list[tuple[Index, Cell]]:
         """
@@ -187,12 +184,12 @@ class Matrix:
         Only extras count whose bounds tell which neighbours a release was made for (`refresh.EXTRAS`);
         the last layer that knows the release has the say.
         """
-        if name not in self._extras:
+        if name not in self._lists:
             self._load(name)
         text = f" {version} "
-        for known, extras in reversed(self._extras[name]):
-            if text in known:
-                return [(extra, required) for extra, required, given in extras if text in given]
+        for block in reversed(self._lists[name]):
+            if text in block.known:
+                return [(extra, asked) for extra, asked, given in block.extras if text in given]
         return []
 
     def known_good(self, number: tuple[int, int]) -> Mapping[str, Any]:

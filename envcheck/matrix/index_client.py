@@ -58,7 +58,10 @@ def open_client(cache: Path | None, connections: int) -> Iterator[IndexClient]:
         simple.s.mount("http://", adapter)
         if settings.bundle:
             simple.s.verify = settings.bundle
-        more = [PyPISimple(each, session=simple.s) for each in settings.extra]
+        more = [
+            PyPISimple(each, session=simple.s, accept=ACCEPT_JSON_PREFERRED)
+            for each in settings.extra
+        ]
         yield IndexClient([simple, *more], cache)
 
 
